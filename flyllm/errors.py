@@ -1,0 +1,194 @@
+"""Every exception flyllm raises.
+
+    LLMError
+    ├── ConfigError               the configuration or a request is wrong; nothing was sent
+    │   └── MissingDependencyError   an SDK is not installed; the message names the extra
+    ├── NoInstanceError           no enabled instance can serve this request
+    ├── DeadlineExceededError     the request's time ran out
+    ├── ManagerClosedError        the manager was closed before or while the request ran
+    └── ProviderError             an attempt failed at one instance
+        ├── RequestError          transport: no connection, cut, timed out (`sent` says whether it may have arrived)
+        ├── ParseError            the provider answered something that is not an answer
+        ├── StreamInterruptedError   a stream broke after content was handed over (`partial` has it)
+        └── APIError              the provider said no
+            ├── AuthenticationError   ├── QuotaExceededError    ├── RateLimitError
+            ├── OverloadedError       ├── ServerError           ├── InvalidRequestError
+            ├── ContextLengthError    ├── ContentFilterError    └── ModelNotFoundError
+
+`label` is the error's word in metrics and logs. Messages never hold a key. All classes pickle.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from flyllm.types import Attempt, TokenUsage
+
+
+class LLMError(Exception):
+    """Base of all errors of this package.
+
+    Attributes are None where they do not apply:
+        provider, model, instance: where it happened; `instance` is the instance's name.
+        status_code: HTTP status; `code`: the provider's own error code or type.
+        request_id: the provider's id of the failed call, to quote to its support.
+        retry_after: seconds the provider asked to wait.
+        attempts: the ledger, one `Attempt` per wire call made for the request, in order.
+    """
+
+    label: ClassVar[str] = "api_error"
+
+    provider: str | None = None
+    model: str | None = None
+    instance: str | None = None
+    status_code: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    attempts: "tuple[Attempt, ...]" = ()
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message)
+        for name, value in details.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
+            setattr(self, name, value)
+
+    @property
+    def message(self) -> str:
+        """The text of the error, as `str()` gives it."""
+        return str(self)
+
+    def located(self, **details: Any) -> Self:
+        """Fill in where the error happened, keeping what is already known; return the error itself."""
+        for name, value in details.items():
+            if not getattr(self, name):
+                setattr(self, name, value)
+        return self
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def _rebuild(cls: type[LLMError], args: tuple[str, ...], details: Mapping[str, Any]) -> LLMError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, *args)
+    error.__dict__.update(details)
+    return error
+
+
+class ConfigError(LLMError):
+    """The configuration or a request is wrong. `faults` lists every fault found, not only the first."""
+
+    label = "config_error"
+    faults: tuple[str, ...] = ()
+
+    @classmethod
+    def from_faults(cls, faults: list[str], title: str = "The configuration is not valid") -> "ConfigError":
+        """Return one error that names every fault."""
+        if len(faults) == 1:
+            return cls(faults[0], faults=tuple(faults))
+        lines = "\n".join(f"{n}. {fault}" for n, fault in enumerate(faults, 1))
+        return cls(f"{title} ({len(faults)} faults):\n{lines}", faults=tuple(faults))
+
+
+class MissingDependencyError(ConfigError):
+    """A package that this feature needs is not installed; the message says what to install."""
+
+
+class NoInstanceError(LLMError):
+    """No enabled instance can serve the request."""
+
+    label = "provider_disabled"
+
+
+class DeadlineExceededError(LLMError):
+    """The request's `timeout` passed before an answer came."""
+
+    label = "request_error"
+
+
+class ManagerClosedError(LLMError):
+    """The manager is closed."""
+
+    label = "provider_disabled"
+
+
+class ProviderError(LLMError):
+    """An attempt failed at one instance."""
+
+
+class RequestError(ProviderError):
+    """The exchange failed below HTTP: no connection, cut, reset or timed out.
+
+    `sent` is False when the request surely never reached the provider (refused, DNS, TLS, connect timeout),
+    True when it may have. `local` is True when this process is the cause (no free connection or file).
+    """
+
+    label = "request_error"
+    sent: bool = True
+    local: bool = False
+
+
+class ParseError(ProviderError):
+    """The provider's answer cannot be read: HTML, empty, truncated, or JSON of another shape."""
+
+    label = "parse_error"
+
+
+class StreamInterruptedError(ProviderError):
+    """A stream broke after content had been handed over; nothing is replayed silently.
+
+    `partial` is the text received so far, `usage` the tokens known so far, `cause` the underlying error.
+    """
+
+    label = "request_error"
+    partial: str = ""
+    usage: "TokenUsage | None" = None
+    cause: LLMError | None = None
+
+
+class APIError(ProviderError):
+    """The provider answered with an error. `should_retry` is its own advice, None when it gave none."""
+
+    should_retry: bool | None = None
+
+
+class AuthenticationError(APIError):
+    """The key is missing, wrong or lacks a permission (401, 403)."""
+
+
+class QuotaExceededError(APIError):
+    """The account has no credit or its spend limit is reached; waiting does not help."""
+
+    label = "rate_limit"
+
+
+class RateLimitError(APIError):
+    """Too many requests or tokens for now (429)."""
+
+    label = "rate_limit"
+
+
+class OverloadedError(APIError):
+    """The provider as a whole is overloaded (529, or 503 that says so)."""
+
+
+class ServerError(APIError):
+    """The provider failed (5xx, 408, 409, 425)."""
+
+
+class InvalidRequestError(APIError):
+    """The provider refuses this request (400, 422 and other 4xx); sending it again does not help."""
+
+
+class ContextLengthError(InvalidRequestError):
+    """Prompt and answer together exceed the model's context window."""
+
+
+class ContentFilterError(InvalidRequestError):
+    """The provider's content policy refused the request."""
+
+
+class ModelNotFoundError(APIError):
+    """The model or endpoint does not exist there or is retired (404, 410, redirects)."""

@@ -1,0 +1,171 @@
+"""The seam between flyllm and a provider: what an adapter is given and what it gives back.
+
+An adapter builds a wire body from a `ProviderRequest`, sends it through its SDK as exactly one HTTP request,
+and reads the reply into a `Completion` or a stream of `Delta`s. Everything it raises is an `LLMError`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flyllm._secret import Secret
+from flyllm.types import FinishReason, ModelInfo, TokenUsage, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSpec:
+    """One request shape of a provider: a row's data about its chat endpoint.
+
+    Attributes:
+        name: what `api = "..."` selects it by.
+        adapter: "module:Class", imported on first use; the only lazy edge of the package.
+        path: chat path after the version part; an endpoint that ends in it selects this API.
+        version: version part of the path, added to an endpoint that names none.
+        params: common parameter -> wire name; a common parameter missing here cannot be taken and is dropped.
+        options: adapter-specific facts, see the adapter's docstring.
+    """
+
+    name: str
+    adapter: str
+    path: str
+    version: str
+    params: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """One row of the registry. `apis[0]` is the default; `root` is the public host without version."""
+
+    name: str
+    extra: str
+    root: str
+    apis: tuple[ApiSpec, ...]
+    key_variable: str = ""
+    needs_key: bool = True
+    static_models: tuple[str, ...] = ()
+
+    def api(self, name: str) -> ApiSpec:
+        """Return the API called `name`; KeyError if this provider has none of that name."""
+        return {api.name: api for api in self.apis}[name]
+
+    @property
+    def api_names(self) -> tuple[str, ...]:
+        """The names of all APIs of this provider, the default first."""
+        return tuple(api.name for api in self.apis)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What one adapter object is built from: one provider, one API, one key, one place.
+
+    `base_url` ends with the version part where there is one, without a trailing slash.
+    `connections` is how many the adapter's HTTP pool must be able to hold open at once.
+    """
+
+    spec: ProviderSpec
+    api: ApiSpec
+    api_key: Secret
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connections: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """One attempt's request. `messages` are in the chat-completions shape, system messages included.
+
+    `params` are merged and hold common names as well as pass-through ones. `timeout` is seconds for the attempt.
+    """
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tools: Sequence[Mapping[str, Any]] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
+    response_format: Mapping[str, Any] | None = None
+    timeout: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer as an adapter read it. `headers` are the reply's, lower-case names."""
+
+    content: str
+    finish_reason: FinishReason | None
+    usage: TokenUsage = TokenUsage()
+    model: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of a tool call; fragments of one `index` are joined, `id` and `name` come once."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one stream event adds. Fields an event does not carry keep their defaults."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: TokenUsage | None = None
+    model: str | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a consumer would notice it: text, reasoning or a tool call."""
+        return bool(self.content or self.reasoning or self.tool_calls)
+
+
+class DeltaStream(Protocol):
+    """An open streamed answer.
+
+    Iteration ends normally only after the provider's terminal event; any other end raises an `LLMError`.
+    `close()` may be called at any time, from any thread, and releases the connection.
+    """
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The reply's headers, lower-case names."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of this call."""
+
+    def __iter__(self) -> Iterator[Delta]: ...
+
+    def __next__(self) -> Delta: ...
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+class Provider(Protocol):
+    """What an adapter does. All methods may be called from many threads at once."""
+
+    def generate(self, request: ProviderRequest) -> Completion:
+        """Send one request and return the whole answer, or raise an `LLMError`."""
+
+    def stream(self, request: ProviderRequest) -> DeltaStream:
+        """Send one request; return once the reply's headers are there and are not an error."""
+
+    def list_models(self, timeout: float) -> list[ModelInfo]:
+        """Return the models that this key can use."""
+
+    def close(self) -> None:
+        """Release all connections. The adapter opens new ones if it is used again."""
+
+
+ProviderFactory = Callable[[ProviderSettings], Provider]
