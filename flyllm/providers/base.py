@@ -19,7 +19,8 @@ class ApiSpec:
     Attributes:
         name: what `api = "..."` selects it by.
         adapter: "module:Class", imported on first use; the only lazy edge of the package.
-        path: chat path after the version part; an endpoint that ends in it selects this API.
+        path: chat path after the version part.
+        suffix: pattern of endings by which an endpoint names this API; "" means exactly `path`.
         version: version part of the path, added to an endpoint that names none.
         params: common parameter -> wire name; a common parameter missing here cannot be taken and is dropped.
         options: adapter-specific facts, see the adapter's docstring.
@@ -30,6 +31,7 @@ class ApiSpec:
     path: str
     version: str
     params: Mapping[str, str]
+    suffix: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,0 +1,1 @@
+"""flyllm (being assembled)."""

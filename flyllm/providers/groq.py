@@ -1,0 +1,28 @@
+"""Adapter for Groq: the chat-completions wire through the groq SDK."""
+
+from typing import Any
+
+import groq
+import httpx
+
+from flyllm.providers.chat_completions import ChatCompletions
+
+
+class GroqChat(ChatCompletions):
+    """Chat completions at Groq. The SDK runs on httpx 0.28, whose pools must stay small."""
+
+    httpx = httpx
+    stream_class = groq.Stream[object]
+    sharded = True
+
+    def new_client(self, http: Any) -> groq.Groq:
+        """Return a client whose key and host no environment variable can change."""
+        settings = self.settings
+        return groq.Groq(
+            api_key=settings.api_key.reveal() or "none",
+            base_url=settings.base_url,
+            max_retries=0,
+            http_client=http,
+            # Spelt as the SDK spells it: in another case two Authorization headers would go out.
+            default_headers={"Authorization": f"Bearer {settings.api_key.reveal()}", **settings.headers},
+        )

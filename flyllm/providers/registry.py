@@ -1,0 +1,219 @@
+"""The table of providers: ten rows. A provider of a known shape is one row more.
+
+Public hosts and paths: docs of the providers, 2026-11. Parameters: a common one that a row does not name is one
+that the provider cannot take; it is dropped and reported.
+"""
+
+from importlib import import_module
+
+from flyllm.errors import ConfigError, MissingDependencyError
+from flyllm.providers.base import ApiSpec, Provider, ProviderSettings, ProviderSpec
+
+_OPENAI_PARAMS = {
+    "max_tokens": "max_completion_tokens",  # max_tokens is deprecated and refused by reasoning models
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "stop": "stop",
+    "seed": "seed",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+}
+_COMPATIBLE_PARAMS = {**_OPENAI_PARAMS, "max_tokens": "max_tokens"}
+_LOCAL_PARAMS = {**_COMPATIBLE_PARAMS, "top_k": "top_k"}
+_RESPONSES_PARAMS = {"max_tokens": "max_output_tokens", "temperature": "temperature", "top_p": "top_p"}
+_CHAT = "flyllm.providers.openai_chat:OpenAIChat"
+_RESPONSES = "flyllm.providers.openai_responses:OpenAIResponses"
+
+
+def _chat(params: dict[str, str], version: str = "/v1", adapter: str = _CHAT) -> ApiSpec:
+    return ApiSpec("chat_completions", adapter, "/chat/completions", version, params)
+
+
+REGISTRY: dict[str, ProviderSpec] = {
+    spec.name: spec
+    for spec in (
+        ProviderSpec(
+            name="openai",
+            extra="openai",
+            root="https://api.openai.com",
+            key_variable="OPENAI_API_KEY",
+            apis=(
+                _chat(_OPENAI_PARAMS),
+                ApiSpec("responses", _RESPONSES, "/responses", "/v1", _RESPONSES_PARAMS),
+            ),
+        ),
+        ProviderSpec(
+            name="anthropic",
+            extra="anthropic",
+            root="https://api.anthropic.com",
+            key_variable="ANTHROPIC_API_KEY",
+            apis=(
+                ApiSpec(
+                    name="messages",
+                    adapter="flyllm.providers.anthropic:AnthropicMessages",
+                    path="/messages",
+                    version="/v1",
+                    params={
+                        "max_tokens": "max_tokens",
+                        "temperature": "temperature",
+                        "top_p": "top_p",
+                        "top_k": "top_k",
+                        "stop": "stop_sequences",
+                    },
+                ),
+            ),
+        ),
+        ProviderSpec(
+            name="google",
+            extra="google",
+            root="https://generativelanguage.googleapis.com",
+            key_variable="GOOGLE_API_KEY",
+            apis=(
+                ApiSpec(
+                    name="generate_content",
+                    adapter="flyllm.providers.google:GoogleGenerateContent",
+                    path=":generateContent",
+                    suffix=r"/models(/[^/:]+)?(:\w+)?",
+                    version="/v1beta",
+                    params={
+                        "max_tokens": "max_output_tokens",
+                        "temperature": "temperature",
+                        "top_p": "top_p",
+                        "top_k": "top_k",
+                        "stop": "stop_sequences",
+                        "seed": "seed",
+                        "presence_penalty": "presence_penalty",
+                        "frequency_penalty": "frequency_penalty",
+                    },
+                ),
+                _chat(_COMPATIBLE_PARAMS, version="/v1beta/openai"),
+            ),
+        ),
+        ProviderSpec(
+            name="mistral",
+            extra="mistral",
+            root="https://api.mistral.ai",
+            key_variable="MISTRAL_API_KEY",
+            apis=(
+                _chat(
+                    {**_COMPATIBLE_PARAMS, "seed": "random_seed"},
+                    adapter="flyllm.providers.mistral:MistralChat",
+                ),
+            ),
+        ),
+        ProviderSpec(
+            name="cohere",
+            extra="cohere",
+            root="https://api.cohere.com",
+            key_variable="COHERE_API_KEY",
+            apis=(
+                ApiSpec(
+                    name="chat",
+                    adapter="flyllm.providers.cohere:CohereChat",
+                    path="/chat",
+                    version="/v2",
+                    params={
+                        "max_tokens": "max_tokens",
+                        "temperature": "temperature",
+                        "top_p": "p",
+                        "top_k": "k",
+                        "stop": "stop_sequences",
+                        "seed": "seed",
+                        "presence_penalty": "presence_penalty",
+                        "frequency_penalty": "frequency_penalty",
+                    },
+                ),
+            ),
+        ),
+        ProviderSpec(
+            name="groq",
+            extra="groq",
+            root="https://api.groq.com",
+            key_variable="GROQ_API_KEY",
+            apis=(_chat(_OPENAI_PARAMS, version="/openai/v1", adapter="flyllm.providers.groq:GroqChat"),),
+        ),
+        ProviderSpec(
+            name="togetherai",
+            extra="openai",
+            root="https://api.together.ai",
+            key_variable="TOGETHER_API_KEY",
+            apis=(_chat(_LOCAL_PARAMS),),
+        ),
+        ProviderSpec(
+            name="perplexity",
+            extra="openai",
+            root="https://api.perplexity.ai",
+            key_variable="PERPLEXITY_API_KEY",
+            apis=(
+                ApiSpec(
+                    name="responses",
+                    adapter="flyllm.providers.perplexity:PerplexityAgent",
+                    path="/responses",
+                    suffix="/responses|/agent",
+                    version="/v1",
+                    params=_RESPONSES_PARAMS,
+                ),
+                _chat({**_COMPATIBLE_PARAMS, "top_k": "top_k"}),
+            ),
+        ),
+        ProviderSpec(
+            name="ollama",
+            extra="ollama",
+            root="http://localhost:11434",
+            needs_key=False,
+            apis=(
+                ApiSpec(
+                    name="chat",
+                    adapter="flyllm.providers.ollama:OllamaChat",
+                    path="/api/chat",
+                    suffix="/api(/chat)?",
+                    version="",
+                    params={
+                        "max_tokens": "num_predict",
+                        "temperature": "temperature",
+                        "top_p": "top_p",
+                        "top_k": "top_k",
+                        "stop": "stop",
+                        "seed": "seed",
+                        "presence_penalty": "presence_penalty",
+                        "frequency_penalty": "frequency_penalty",
+                    },
+                ),
+                _chat(_LOCAL_PARAMS),
+            ),
+        ),
+        ProviderSpec(
+            name="lmstudio",
+            extra="openai",
+            root="http://localhost:1234",
+            needs_key=False,
+            apis=(_chat(_LOCAL_PARAMS),),
+        ),
+    )
+}
+
+
+def provider_spec(name: str) -> ProviderSpec:
+    """Return the row of provider `name` (any case); `ConfigError` that lists the valid ones otherwise."""
+    spec = REGISTRY.get(str(name).lower())
+    if spec is None:
+        raise ConfigError(f"Unknown provider type '{name}'\n  → Valid types: {', '.join(REGISTRY)}")
+    return spec
+
+
+def create_provider(settings: ProviderSettings) -> Provider:
+    """Import the adapter of `settings.api` and build it; `MissingDependencyError` names the extra to install."""
+    module, _, attribute = settings.api.adapter.partition(":")
+    try:
+        adapter = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("flyllm"):
+            raise
+        extra = settings.spec.extra
+        raise MissingDependencyError(
+            f"Provider '{settings.spec.name}' needs the package '{exc.name}', which is not installed.\n"
+            f'  → Install it with: pip install "flyllm[{extra}]"',
+            provider=settings.spec.name,
+        ) from None
+    provider: Provider = adapter(settings)
+    return provider

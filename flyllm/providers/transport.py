@@ -1,0 +1,230 @@
+"""The boundary to the SDKs: HTTP clients as flyllm needs them, and every SDK exception turned into ours.
+
+Each adapter owns its HTTP clients, built on first use, dropped after a fork (sockets shared with the parent would
+deliver its answers), with one TLS context for the process. No SDK exception passes: they hold requests with keys in
+their headers, so the error raised instead has neither cause nor context, only redacted text.
+"""
+
+import errno
+import functools
+import itertools
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from flyllm._secret import redact
+from flyllm.errors import InvalidRequestError, LLMError, ParseError, RequestError
+from flyllm.providers.base import ProviderSettings
+from flyllm.providers.failures import api_error
+from flyllm.providers.payload import decode
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 5.0
+KEEPALIVE = 30.0
+"""Seconds an idle connection is kept; the SDKs' 5 s would cost nearly every call a new TLS handshake."""
+
+SHARD_CONNECTIONS = 32
+SHARDS = 32
+"""httpx 0.28 serialises on its pool: cost per request grows with the square of the pool's size, so threads are spread."""
+
+_received = threading.local()
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return the process's one TLS context: system roots and certifi's (building it takes about 20 ms)."""
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def http_client(httpx: ModuleType, connections: int) -> Any:
+    """Return a client of `httpx` (or httpx2) that follows nothing, trusts no environment and remembers replies."""
+    return httpx.Client(
+        verify=tls_context(),
+        trust_env=False,
+        follow_redirects=False,
+        limits=httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
+        ),
+        timeout=httpx.Timeout(60.0, connect=CONNECT_TIMEOUT),
+        event_hooks={"response": [remember]},
+    )
+
+
+def timeout(httpx: ModuleType, seconds: float) -> Any:
+    """Return a timeout for one attempt: `seconds` per socket operation, at most 5 s to connect."""
+    return httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
+
+
+def remember(response: Any) -> None:
+    """Keep the reply for this thread; SDKs hide headers, bodies or both."""
+    _received.response = response
+
+
+def received() -> Any:
+    """Return the HTTP reply that this thread got last within `exchange`, None if there was none."""
+    return getattr(_received, "response", None)
+
+
+class Clients(Generic[T]):
+    """SDK clients of one adapter: one, or for httpx 0.28 one per group of threads; made on first use."""
+
+    def __init__(
+        self, build: Callable[[Any], T], httpx: ModuleType, connections: int, *, sharded: bool
+    ) -> None:
+        self._build, self._httpx = build, httpx
+        self._shards = SHARDS if sharded else 1
+        self._connections = SHARD_CONNECTIONS if sharded else connections
+        self._lock = threading.Lock()  # guards _made and _pid
+        self._made: dict[int, tuple[T, Any]] = {}
+        self._pid = os.getpid()
+        self._local = threading.local()
+        self._numbers = itertools.count()
+
+    def get(self) -> T:
+        """Return this thread's SDK client."""
+        shard = self._shard()
+        made = self._made.get(shard)
+        if made is not None and self._pid == os.getpid():
+            return made[0]
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid, self._made = os.getpid(), {}
+            if shard not in self._made:
+                http = http_client(self._httpx, self._connections)
+                self._made[shard] = (self._build(http), http)
+            return self._made[shard][0]
+
+    def _shard(self) -> int:
+        if self._shards == 1:
+            return 0
+        number: int | None = getattr(self._local, "number", None)
+        if number is None:
+            number = self._local.number = next(self._numbers) % self._shards
+        return number
+
+    def close(self) -> None:
+        """Close all connections; the next `get` starts anew."""
+        with self._lock:
+            made, self._made = self._made, {}
+        for _, http in made.values():
+            http.close()
+
+
+def exchange(settings: ProviderSettings, send: Callable[[], T]) -> T:
+    """Run `send`, which makes one SDK call, and raise an `LLMError` for whatever it raises."""
+    _received.response = None
+    try:
+        return send()
+    except Exception as exc:
+        response = received()
+        error = _translate(exc, response) or (_unsendable(exc) if response is None else _unreadable(exc))
+    # Raised outside the handler: the SDK's exception must not become its context.
+    raise _finish(error, settings)
+
+
+def guard(settings: ProviderSettings, pieces: Iterator[T]) -> Iterator[T]:
+    """Yield from `pieces`, which read from an SDK or a socket, raising an `LLMError` for whatever they raise."""
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration:
+            return
+        except Exception as exc:
+            error = _translate(exc, None) or _unreadable(exc)
+        else:
+            yield piece
+            continue
+        raise _finish(error, settings)
+
+
+def _finish(error: LLMError, settings: ProviderSettings) -> LLMError:
+    error.args = (redact(str(error), settings.api_key),)
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error.located(provider=settings.spec.name)
+
+
+def _translate(exc: Exception, response: Any) -> LLMError | None:
+    if isinstance(exc, LLMError):
+        return exc
+    if response is not None and not 200 <= response.status_code < 300:
+        return _status_error(response)
+    return _transport_error(exc)
+
+
+def _unreadable(exc: Exception) -> ParseError:
+    return ParseError(f"the answer cannot be read: {_name(exc)}: {exc}")
+
+
+def _unsendable(exc: Exception) -> InvalidRequestError:
+    return InvalidRequestError(f"the request cannot be sent: {_name(exc)}: {exc}")
+
+
+def _status_error(response: Any) -> LLMError:
+    try:
+        content = response.read()
+    except Exception:
+        content = b""  # the body broke off; status and headers still tell the class
+    try:
+        body: Any = decode(content)
+    except ParseError:
+        body = _plain(content, response.headers.get("content-type", ""))
+    return api_error(response.status_code, response.headers, body)
+
+
+def _plain(content: bytes, content_type: str) -> Any:
+    text = content.decode("utf-8", "replace").strip()
+    if text.startswith("["):
+        try:
+            return decode(text[1:].rstrip().removesuffix("]"))
+        except ParseError:
+            return text[:200]
+    return "an HTML page" if "html" in content_type or text.startswith("<") else text[:200]
+
+
+def _transport_error(exc: BaseException) -> RequestError | None:
+    chain = list(_chain(exc))
+    names = {_name(link) for link in chain}
+    root = f"{_name(chain[-1])}: {chain[-1]}" if str(chain[-1]) else _name(chain[-1])
+    numbers = {link.errno for link in chain if isinstance(link, OSError)}
+    if numbers & {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL}:
+        return RequestError(f"this process has no free file or port: {root}", sent=False, local=True)
+    if "PoolTimeout" in names:
+        return RequestError("no free connection in the pool", sent=False, local=True)
+    if "ConnectTimeout" in names:
+        return RequestError(f"connecting took longer than {CONNECT_TIMEOUT:g} s", sent=False)
+    if "ConnectError" in names or (type(exc) is ConnectionError and not exc.__cause__):
+        return RequestError(f"no connection: {root}", sent=False)
+    if names & {"ReadTimeout", "WriteTimeout", "TimeoutException"}:
+        return RequestError("no answer within the attempt's timeout")
+    if names & {
+        "ReadError",
+        "WriteError",
+        "CloseError",
+        "RemoteProtocolError",
+        "ProtocolError",
+        "DecodingError",
+    }:
+        return RequestError(f"the connection broke: {root}")
+    if any(isinstance(link, OSError) for link in chain):
+        return RequestError(f"the connection failed: {root}")
+    return None
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _name(exc: BaseException) -> str:
+    return type(exc).__name__
