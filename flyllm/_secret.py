@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 MASK = "***"
@@ -22,7 +23,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         # A closure, so that neither __dict__, vars(), a slot dump nor a debugger's repr shows the text.
-        self._reveal = lambda: value
+        self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """Return the key itself."""

@@ -7,7 +7,7 @@ from flyllm.errors import ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.params import wire_params
-from flyllm.providers.payload import count, decode, dicts, text_of, usage
+from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
 from flyllm.providers.streaming import unfinished
 from flyllm.types import FinishReason, TokenUsage, ToolCall
@@ -83,7 +83,7 @@ def read_chunk(data: Mapping[str, Any], event: str = "") -> Delta:
     if error or event == "error":
         raise in_band_error({"error": error} if isinstance(error, dict) else data, {})
     choice = _first(dicts(data.get("choices"))) or {}
-    piece = choice.get("delta") if isinstance(choice.get("delta"), dict) else {}
+    piece = mapping(choice.get("delta"))
     content, reasoning = split_content(piece)
     counted = data.get("usage") or _path(data, "x_groq", "usage")
     return Delta(
@@ -125,9 +125,7 @@ def split_content(message: Mapping[str, Any]) -> tuple[str, str]:
         if part.get("type") == "thinking":  # Mistral's reasoning models: thinking is a list of text parts
             thought = part.get("thinking")
             reasoning += (
-                thought
-                if isinstance(thought, str)
-                else "".join(text_of(p.get("text")) for p in dicts(thought))
+                thought if isinstance(thought, str) else "".join(text_of(p.get("text")) for p in dicts(thought))
             )
         else:
             text += text_of(part.get("text"))
@@ -156,10 +154,8 @@ def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    function = call.get("function") if isinstance(call.get("function"), dict) else {}
-    return ToolCall(
-        text_of(call.get("id")), text_of(function.get("name")), text_of(function.get("arguments"))
-    )
+    function = mapping(call.get("function"))
+    return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(function.get("arguments")))
 
 
 def _tool_delta(call: Mapping[str, Any], position: int) -> ToolCallDelta:
@@ -169,5 +165,4 @@ def _tool_delta(call: Mapping[str, Any], position: int) -> ToolCallDelta:
 
 
 def _path(data: Mapping[str, Any], outer: str, inner: str) -> Any:
-    found = data.get(outer)
-    return found.get(inner) if isinstance(found, dict) else None
+    return mapping(data.get(outer)).get(inner)

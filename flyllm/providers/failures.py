@@ -21,6 +21,7 @@ from flyllm.errors import (
     RateLimitError,
     ServerError,
 )
+from flyllm.providers.payload import mapping
 from flyllm.providers.retry_after import retry_after
 
 REQUEST_ID_HEADERS = (
@@ -138,7 +139,7 @@ def describe(body: Any) -> tuple[str, tuple[str, ...]]:
         return str(error), ()
     message = error.get("message") or error.get("detail") or error.get("msg") or body.get("message") or ""
     reasons = [d.get("reason") for d in error.get("details") or () if isinstance(d, dict)]
-    nested = error.get("details") if isinstance(error.get("details"), dict) else {}
+    nested = mapping(error.get("details"))
     found = [*reasons, nested.get("error_code"), error.get("code"), error.get("type"), error.get("status")]
     codes = tuple(dict.fromkeys(str(code) for code in found if code and code != "error"))
     return (message if isinstance(message, str) else str(message)), codes

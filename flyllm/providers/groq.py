@@ -1,6 +1,6 @@
 """Adapter for Groq: the chat-completions wire through the groq SDK."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import groq
 import httpx
@@ -11,8 +11,8 @@ from flyllm.providers.chat_completions import ChatCompletions
 class GroqChat(ChatCompletions):
     """Chat completions at Groq. The SDK runs on httpx 0.28, whose pools must stay small."""
 
-    httpx = httpx
-    stream_class = groq.Stream[object]
+    httpx: ClassVar[Any] = httpx
+    stream_class: ClassVar[Any] = groq.Stream[object]
     sharded = True
 
     def new_client(self, http: Any) -> groq.Groq:

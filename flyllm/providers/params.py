@@ -18,9 +18,7 @@ def wire_params(params: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
 def unsupported(params: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
     """Return the common parameters in `params` that a provider with these `names` cannot take."""
     return tuple(
-        name
-        for name, value in params.items()
-        if value is not None and name in COMMON_PARAMS and name not in names
+        name for name, value in params.items() if value is not None and name in COMMON_PARAMS and name not in names
     )
 
 

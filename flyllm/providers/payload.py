@@ -68,6 +68,11 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """Return `value` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def dicts(value: Any) -> list[dict[str, Any]]:
     """Return the JSON objects of a list, or nothing where it is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

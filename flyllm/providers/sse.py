@@ -47,10 +47,9 @@ def events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
     One liberty, which every provider's client takes: data before the end of the stream counts
     although the closing blank line is missing, so that a cut event is seen and judged rather than lost.
     """
-    name, data, first = "", [], True
-    for line in lines(pieces):
-        if first:
-            first, line = False, line.removeprefix(b"\xef\xbb\xbf")
+    name = ""
+    data: list[str] = []
+    for line in _without_mark(lines(pieces)):
         if not line:
             if data:
                 yield ServerEvent(name, "\n".join(data))
@@ -63,3 +62,10 @@ def events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
             name = value.removeprefix(b" ").decode("utf-8", "replace")
     if data:
         yield ServerEvent(name, "\n".join(data))
+
+
+def _without_mark(source: Iterator[bytes]) -> Iterator[bytes]:
+    for first in source:
+        yield first.removeprefix(b"\xef\xbb\xbf")
+        break
+    yield from source

@@ -5,7 +5,6 @@ headers, timeouts and errors but builds no pydantic models, about 40 % of a type
 """
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, ClassVar
 
 from flyllm.providers.base import Completion, DeltaStream, ProviderRequest, ProviderSettings
@@ -19,7 +18,7 @@ from flyllm.types import ModelInfo
 class StainlessAdapter:
     """Base of the adapters over these SDKs; a subclass names its SDK and translates bodies."""
 
-    httpx: ClassVar[ModuleType]
+    httpx: ClassVar[Any]
     stream_class: ClassVar[Any]
     sharded: ClassVar[bool] = False
 

@@ -76,9 +76,7 @@ def received() -> Any:
 class Clients(Generic[T]):
     """SDK clients of one adapter: one, or for httpx 0.28 one per group of threads; made on first use."""
 
-    def __init__(
-        self, build: Callable[[Any], T], httpx: ModuleType, connections: int, *, sharded: bool
-    ) -> None:
+    def __init__(self, build: Callable[[Any], T], httpx: ModuleType, connections: int, *, sharded: bool) -> None:
         self._build, self._httpx = build, httpx
         self._shards = SHARDS if sharded else 1
         self._connections = SHARD_CONNECTIONS if sharded else connections
