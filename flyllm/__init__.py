@@ -1,1 +1,162 @@
-"""flyllm (being assembled)."""
+"""flyllm: many LLM requests to many providers from ordinary blocking code.
+
+Map of the package, from what users touch down to what it stands on:
+
+    cli             the `flyllm` command
+    testing         the provider simulator: a local server that speaks all ten wires, for tests of applications
+    manager         `LLMManager`, the façade
+    builder, config how a manager is described: fluently, or in TOML
+    _execution      the attempt loop, and the calls, streams and batches that run it
+    _routing        instances, strategies, and the pool that leases instances to requests
+    providers       one adapter per API over the official SDKs, and the registry of all providers
+    _resilience     what a failure means; backoff, deadlines, tenacity
+    observability   events and their sinks: usage, logs, debug files
+    types, tasks, errors   the values users hand in and get back
+
+Importing the package imports none of this: names load on first use, an SDK when its first instance is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from flyllm._version import __version__
+
+if TYPE_CHECKING:
+    from flyllm._execution.stream import ResponseStream
+    from flyllm._routing.instance import InstanceSnapshot
+    from flyllm.builder import ManagerBuilder
+    from flyllm.errors import (
+        APIError,
+        AuthenticationError,
+        ConfigError,
+        ContentFilterError,
+        ContextLengthError,
+        DeadlineExceededError,
+        InvalidRequestError,
+        LLMError,
+        ManagerClosedError,
+        MissingDependencyError,
+        ModelNotFoundError,
+        NoInstanceError,
+        OverloadedError,
+        ParseError,
+        ProviderError,
+        QuotaExceededError,
+        RateLimitError,
+        RequestError,
+        ServerError,
+        StreamInterruptedError,
+    )
+    from flyllm.manager import LLMManager
+    from flyllm.observability.events import AttemptEvent, Observer, RequestEvent
+    from flyllm.tasks import TaskDefinition
+    from flyllm.types import (
+        Attempt,
+        FinishReason,
+        GenerationRequest,
+        LLMResponse,
+        ModelInfo,
+        ProviderType,
+        RequestBuilder,
+        StreamChunk,
+        TokenUsage,
+        ToolCall,
+    )
+
+_HOMES = {
+    "flyllm._execution.stream": ("ResponseStream",),
+    "flyllm._routing.instance": ("InstanceSnapshot",),
+    "flyllm.builder": ("ManagerBuilder",),
+    "flyllm.errors": (
+        "APIError",
+        "AuthenticationError",
+        "ConfigError",
+        "ContentFilterError",
+        "ContextLengthError",
+        "DeadlineExceededError",
+        "InvalidRequestError",
+        "LLMError",
+        "ManagerClosedError",
+        "MissingDependencyError",
+        "ModelNotFoundError",
+        "NoInstanceError",
+        "OverloadedError",
+        "ParseError",
+        "ProviderError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "RequestError",
+        "ServerError",
+        "StreamInterruptedError",
+    ),
+    "flyllm.manager": ("LLMManager",),
+    "flyllm.observability.events": ("AttemptEvent", "Observer", "RequestEvent"),
+    "flyllm.tasks": ("TaskDefinition",),
+    "flyllm.types": (
+        "Attempt",
+        "FinishReason",
+        "GenerationRequest",
+        "LLMResponse",
+        "ModelInfo",
+        "ProviderType",
+        "RequestBuilder",
+        "StreamChunk",
+        "TokenUsage",
+        "ToolCall",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "APIError",
+    "Attempt",
+    "AttemptEvent",
+    "AuthenticationError",
+    "ConfigError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "DeadlineExceededError",
+    "FinishReason",
+    "GenerationRequest",
+    "InstanceSnapshot",
+    "InvalidRequestError",
+    "LLMError",
+    "LLMManager",
+    "LLMResponse",
+    "ManagerBuilder",
+    "ManagerClosedError",
+    "MissingDependencyError",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "NoInstanceError",
+    "Observer",
+    "OverloadedError",
+    "ParseError",
+    "ProviderError",
+    "ProviderType",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RequestBuilder",
+    "RequestError",
+    "RequestEvent",
+    "ResponseStream",
+    "ServerError",
+    "StreamChunk",
+    "StreamInterruptedError",
+    "TaskDefinition",
+    "TokenUsage",
+    "ToolCall",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'flyllm' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,5 +1,6 @@
 """The chat-completions wire: bodies, answers and stream chunks, as OpenAI defined and many others serve them."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
         usage=read_usage(data.get("usage")),
         model=text_of(data.get("model")) or None,
         reasoning=reasoning or None,
-        tool_calls=tuple(_tool_call(call) for call in _calls(message)),
+        tool_calls=tuple(_whole_call(call) for call in _calls(message)),
         request_id=request_id(headers) or text_of(data.get("id")) or None,
         headers=headers,
         raw=data,
@@ -63,12 +64,15 @@ def events_reader(
 
     def read_events(source: Iterator[ServerEvent]) -> Iterator[Delta]:
         finished = False
+        chunks = ChunkReader()
         for event in source:
             if event.data.startswith("[DONE]"):
                 finished = True
                 drained(source)
                 break
-            delta = read_chunk(decode(event.data), event.name)
+            if not event.data:
+                continue
+            delta = chunks.read(decode(event.data), event.name)
             finished = finished or delta.finish_reason is not None
             yield delta
         if not finished:
@@ -77,23 +81,67 @@ def events_reader(
     return read_events
 
 
-def read_chunk(data: Mapping[str, Any], event: str = "") -> Delta:
-    """Return what one chunk adds; raise the error that stands in it."""
-    error = data.get("error") or _path(data, "x_groq", "error")
-    if error or event == "error":
-        raise in_band_error({"error": error} if isinstance(error, dict) else data, {})
-    choice = _first(dicts(data.get("choices"))) or {}
-    piece = mapping(choice.get("delta"))
-    content, reasoning = split_content(piece)
-    counted = data.get("usage") or _path(data, "x_groq", "usage")
-    return Delta(
-        content=content or text_of(piece.get("refusal")),
-        reasoning=reasoning,
-        tool_calls=tuple(_tool_delta(call, n) for n, call in enumerate(_calls(piece))),
-        finish_reason=finish(choice.get("finish_reason"), refused=False),
-        usage=read_usage(counted) if isinstance(counted, dict) else None,
-        model=text_of(data.get("model")) or None,
-    )
+class ChunkReader:
+    """Reads the chunks of one stream, which only together tell which answer, tool call or refusal they belong to."""
+
+    def __init__(self) -> None:
+        self._answer: int | None = None
+        self._refused = False
+        self._slots: dict[int, int] = {}
+        self._calls: list[ToolCall] = []
+
+    def read(self, data: Mapping[str, Any], event: str = "") -> Delta:
+        """Return what one chunk adds; raise the error that stands in it."""
+        error = data.get("error") or _path(data, "x_groq", "error")
+        if error or event == "error":
+            raise in_band_error({"error": error} if error else data, {})
+        choice = self._choice(dicts(data.get("choices")))
+        piece = mapping(choice.get("delta"))
+        content, reasoning = split_content(piece)
+        refusal = text_of(piece.get("refusal"))
+        self._refused = self._refused or bool(refusal)
+        reason = choice.get("finish_reason")
+        counted = data.get("usage") or _path(data, "x_groq", "usage")
+        return Delta(
+            content=content or refusal,
+            reasoning=reasoning,
+            tool_calls=self._tool_deltas(_calls(piece), ended=bool(reason)),
+            finish_reason=finish(reason, refused=self._refused) if reason else None,
+            usage=read_usage(counted) if isinstance(counted, dict) else None,
+            model=text_of(data.get("model")) or None,
+        )
+
+    def _choice(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        if self._answer is None and choices:
+            self._answer = _index(_first(choices) or {})
+        return next((choice for choice in choices if _index(choice) == self._answer), {})
+
+    def _tool_deltas(self, calls: list[dict[str, Any]], *, ended: bool) -> tuple[ToolCallDelta, ...]:
+        if not calls and not (ended and self._calls):
+            return ()
+        found = [self._tool_delta(call, position) for position, call in enumerate(calls)]
+        if ended:  # a call without any arguments has none: {} is how that is written
+            silent = (slot for slot, call in enumerate(self._calls) if not call.arguments)
+            found += [ToolCallDelta(slot, arguments="{}") for slot in silent]
+        return tuple(found)
+
+    def _tool_delta(self, call: Mapping[str, Any], position: int) -> ToolCallDelta:
+        part = _tool_call(call)
+        wire = call.get("index")
+        slot = self._slot(wire if isinstance(wire, int) else position, part)
+        known = self._calls[slot]
+        # Some repeat id and name in every fragment.
+        self._calls[slot] = ToolCall(known.id or part.id, known.name or part.name, known.arguments or part.arguments)
+        return ToolCallDelta(slot, "" if known.id else part.id, "" if known.name else part.name, part.arguments)
+
+    def _slot(self, wire: int, part: ToolCall) -> int:
+        slot = self._slots.get(wire)
+        # Google numbers parallel calls all 0; another id with another name begins another call.
+        another = slot is not None and part.id and part.name and part.id != self._calls[slot].id
+        if slot is None or another:
+            slot = self._slots[wire] = len(self._calls)
+            self._calls.append(ToolCall("", "", ""))
+        return slot
 
 
 def finish(word: Any, *, refused: bool) -> FinishReason | None:
@@ -146,22 +194,29 @@ def _cached(data: Any) -> int | None:
 
 def _first(choices: list[dict[str, Any]]) -> dict[str, Any] | None:
     # With n > 1 only the first answer is read; choices may come in any order.
-    return min(choices, key=lambda choice: choice.get("index") or 0) if choices else None
+    return min(choices, key=_index) if choices else None
 
 
 def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return dicts(message.get("tool_calls"))
 
 
+def _index(choice: Mapping[str, Any]) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
+
+
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     function = mapping(call.get("function"))
-    return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(function.get("arguments")))
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict):  # as Ollama's own API has them; some gateways hand them on
+        arguments = json.dumps(arguments)
+    return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(arguments))
 
 
-def _tool_delta(call: Mapping[str, Any], position: int) -> ToolCallDelta:
-    parts = _tool_call(call)
-    index = call.get("index")
-    return ToolCallDelta(index if isinstance(index, int) else position, parts.id, parts.name, parts.arguments)
+def _whole_call(call: Mapping[str, Any]) -> ToolCall:
+    found = _tool_call(call)
+    return found if found.arguments else ToolCall(found.id, found.name, "{}")
 
 
 def _path(data: Mapping[str, Any], outer: str, inner: str) -> Any:

@@ -1,7 +1,7 @@
 """Where an instance's requests go: from what a user may write to an API and a base URL.
 
-A user may write a bare host, a base URL with or without its version part, or the full path (as FlyLLM for Rust took it).
-A path prefix is kept. A full path selects the API it names and is used exactly as written.
+A user may write a bare host, a base URL with or without its version part, or the full path (as FlyLLM for Rust took
+it). A path prefix is kept. A full path selects the API it names and is used exactly as written.
 """
 
 import re

@@ -1,8 +1,8 @@
 """From a provider's error answer to one of our errors: by status, then by its code or type.
 
 Free text decides only together with a status, where a provider has no code for the case.
-Sources: docs.claude.com/en/api/errors, platform.openai.com/docs/guides/error-codes, cloud.google.com/apis/design/errors,
-docs.mistral.ai, docs.cohere.com/reference/errors, console.groq.com/docs/errors (2026-11).
+Sources: docs.claude.com/en/api/errors, platform.openai.com/docs/guides/error-codes,
+cloud.google.com/apis/design/errors, docs.mistral.ai, docs.cohere.com/reference/errors, console.groq.com/docs/errors (2026-11).
 """
 
 import re
@@ -47,9 +47,12 @@ _BY_CODE: dict[str, type[APIError]] = {
     "model_context_window_exceeded": ContextLengthError,
     "content_filter": ContentFilterError,
     "content_policy_violation": ContentFilterError,
+    "image_content_policy_violation": ContentFilterError,
+    "bio_policy": ContentFilterError,
     "moderation": ContentFilterError,
     "model_not_found": ModelNotFoundError,
     "model_decommissioned": ModelNotFoundError,
+    "invalid_model": ModelNotFoundError,  # Perplexity, with status 400
     "not_found_error": ModelNotFoundError,
     "overloaded_error": OverloadedError,
     "server_is_overloaded": OverloadedError,
@@ -97,7 +100,10 @@ _IN_BAND: dict[str, int] = {
     "server_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
+    "request_rate_limit_exceeded": 429,  # Perplexity
 }
+# How OpenAI's Responses API names faults of the request in a failed answer.
+_REQUEST_FAULT = re.compile(r"invalid_(prompt|request|image|base64)|image_|unsupported_|empty_image|failed_to_download")
 
 
 def api_error(status: int, headers: Mapping[str, str], body: Any) -> APIError:
@@ -120,7 +126,8 @@ def in_band_error(body: Any, headers: Mapping[str, str]) -> APIError:
     detail = body.get("error", body) if isinstance(body, dict) else None
     numbers = [detail.get(k) for k in ("status_code", "code", "status")] if isinstance(detail, dict) else []
     status = next((n for n in numbers if isinstance(n, int) and 400 <= n < 600), None)
-    return api_error(status or next((_IN_BAND[c] for c in codes if c in _IN_BAND), 500), headers, body)
+    status = status or next((_IN_BAND[c] for c in codes if c in _IN_BAND), None)
+    return api_error(status or (400 if any(map(_REQUEST_FAULT.match, codes)) else 500), headers, body)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -134,15 +141,16 @@ def describe(body: Any) -> tuple[str, tuple[str, ...]]:
         body = body[0]  # Google wraps errors of streamed calls in a list
     if not isinstance(body, dict):
         return (body if isinstance(body, str) else ""), ()
-    error = body.get("error", body)
+    error = body.get("error") or body
     if not isinstance(error, dict):
         return str(error), ()
     message = error.get("message") or error.get("detail") or error.get("msg") or body.get("message") or ""
     reasons = [d.get("reason") for d in error.get("details") or () if isinstance(d, dict)]
     nested = mapping(error.get("details"))
     found = [*reasons, nested.get("error_code"), error.get("code"), error.get("type"), error.get("status")]
-    codes = tuple(dict.fromkeys(str(code) for code in found if code and code != "error"))
-    return (message if isinstance(message, str) else str(message)), codes
+    codes = dict.fromkeys(str(code) for code in found if code and code != "error")
+    # A number mostly repeats the HTTP status (Google, Perplexity): the word beside it tells more.
+    return (message if isinstance(message, str) else str(message)), tuple(sorted(codes, key=str.isdigit))
 
 
 def _kind(status: int, codes: tuple[str, ...], message: str) -> type[APIError]:
@@ -164,7 +172,8 @@ def _kind(status: int, codes: tuple[str, ...], message: str) -> type[APIError]:
 
 def _headline(status: int, headers: Mapping[str, str], message: str) -> str:
     if 300 <= status < 400:
-        return f"HTTP {status}: redirect to {_host(headers.get('location', ''))} refused: a redirect would carry the key along"
+        target = _host(headers.get("location", ""))
+        return f"HTTP {status}: redirect to {target} refused: a redirect would carry the key along"
     text = " ".join(message.split())
     return f"HTTP {status}: {text[:500]}" if text else f"HTTP {status}"
 

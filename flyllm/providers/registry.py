@@ -144,6 +144,21 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="openai",
             root="https://api.perplexity.ai",
             key_variable="PERPLEXITY_API_KEY",
+            # The presets, then the Sonar names that the adapter translates; for servers without a model list.
+            static_models=(
+                "perplexity/sonar",
+                "fast",
+                "low",
+                "medium",
+                "high",
+                "xhigh",
+                "wide-research",
+                "sonar",
+                "sonar-pro",
+                "sonar-reasoning",
+                "sonar-reasoning-pro",
+                "sonar-deep-research",
+            ),
             apis=(
                 ApiSpec(
                     name="responses",

@@ -29,7 +29,7 @@ KEEPALIVE = 30.0
 
 SHARD_CONNECTIONS = 32
 SHARDS = 32
-"""httpx 0.28 serialises on its pool: cost per request grows with the square of the pool's size, so threads are spread."""
+"""httpx 0.28 serialises on its pool: a request's cost grows with the square of the pool's size, so threads are spread."""
 
 _received = threading.local()
 

@@ -1,0 +1,109 @@
+"""The one file that wires the layers: from a validated configuration to a running system."""
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flyllm._clock import Clock, SystemClock
+from flyllm._execution.attempt import Attempts
+from flyllm._execution.call import Call
+from flyllm._execution.loop import AttemptLoop
+from flyllm._execution.reaper import Reaper
+from flyllm._execution.stream import Streams
+from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
+from flyllm._routing.pool import Pool
+from flyllm._routing.strategies import Strategy, strategy_named
+from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.observability.debug_files import DebugFiles
+from flyllm.observability.events import Emitter, Observer
+from flyllm.observability.logs import RequestLog
+from flyllm.observability.usage import UsageLedger
+from flyllm.providers.base import ProviderSettings
+from flyllm.providers.endpoint import resolve
+from flyllm.providers.lazy import LazyProvider
+from flyllm.providers.registry import provider_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts of a running manager. `closed` is set once, when it closes."""
+
+    config: ManagerConfig
+    clock: Clock
+    pool: Pool
+    call: Call
+    streams: Streams
+    usage: UsageLedger
+    reaper: Reaper
+    closed: threading.Event
+    numbers: "itertools.count[int]"
+
+    def add(self, config: InstanceConfig) -> int:
+        """Make an instance of `config`, open it for requests, and return its id."""
+        number = next(self.numbers)
+        self.pool.add(_instance(number, config, self.config.attempt_timeout), enabled=config.enabled)
+        return number
+
+
+def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
+    """Wire a manager. Starts no thread and opens no connection."""
+    clock = clock or SystemClock()
+    usage = UsageLedger()
+    emitter = Emitter([usage, RequestLog(), *_debug_files(config), *observers])
+    pool = _pool(config, clock)
+    closed = threading.Event()
+    attempts = Attempts(pool, clock, emitter, config.unsupported_params)
+    loop = AttemptLoop(attempts, pool, clock, closed, config.max_retries)
+    reaper = Reaper()
+    runtime = Runtime(
+        config=config,
+        clock=clock,
+        pool=pool,
+        call=Call(loop, clock, emitter),
+        streams=Streams(loop, clock, emitter, reaper),
+        usage=usage,
+        reaper=reaper,
+        closed=closed,
+        numbers=itertools.count(),
+    )
+    for instance in config.instances:
+        runtime.add(instance)
+    return runtime
+
+
+def _pool(config: ManagerConfig, clock: Clock) -> Pool:
+    if isinstance(config.strategy, str):
+        return Pool(strategy_named(config.strategy, clock), clock, foreign_strategy=False)
+    strategy: Strategy = config.strategy
+    return Pool(strategy, clock, foreign_strategy=True)
+
+
+def _debug_files(config: ManagerConfig) -> list[Observer]:
+    return [DebugFiles(config.debug_folder)] if config.debug_folder else []
+
+
+def _instance(number: int, config: InstanceConfig, attempt_timeout: float) -> Instance:
+    spec = provider_spec(config.provider)
+    api, base_url = resolve(spec, config.endpoint, config.api)
+    ceiling = config.max_concurrency or DEFAULT_CONCURRENCY
+    settings = ProviderSettings(
+        spec=spec,
+        api=api,
+        api_key=config.api_key,
+        base_url=base_url,
+        headers=config.headers,
+        connections=ceiling,
+    )
+    return Instance(
+        id=number,
+        name=config.name or f"{spec.name}/{config.model}",
+        provider=spec.name,
+        model=config.model,
+        tasks=frozenset(config.tasks),
+        api=api,
+        adapter=LazyProvider(settings),
+        params=config.params,
+        max_concurrency=ceiling,
+        attempt_timeout=config.timeout or attempt_timeout,
+    )

@@ -1,0 +1,80 @@
+"""Putting an answer together from deltas: text, reasoning, tool calls, usage, finish."""
+
+from collections.abc import Iterator, Mapping
+
+from flyllm.providers.base import Completion, Delta, ToolCallDelta
+from flyllm.types import FinishReason, StreamChunk, TokenUsage, ToolCall
+
+CHARACTERS_PER_TOKEN = 4
+"""A rough average for English text (OpenAI's rule of thumb), for tokens that no provider counted."""
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = self.name = ""
+        self.arguments: list[str] = []
+
+
+class Assembler:
+    """Takes deltas in, gives chunks out, and has the whole answer in the end."""
+
+    def __init__(self) -> None:
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, _Call] = {}
+        self._finish: FinishReason | None = None
+        self._usage: TokenUsage | None = None
+        self._model: str | None = None
+
+    @property
+    def content(self) -> str:
+        """The text so far."""
+        return "".join(self._content)
+
+    def take(self, delta: Delta) -> Iterator[StreamChunk]:
+        """Take in one delta; yield a chunk if it has text or reasoning for the consumer."""
+        self._finish = delta.finish_reason or self._finish
+        self._usage = delta.usage or self._usage
+        self._model = delta.model or self._model
+        for fragment in delta.tool_calls:
+            self._add(fragment)
+        if delta.content or delta.reasoning:
+            self._content.append(delta.content)
+            self._reasoning.append(delta.reasoning)
+            yield StreamChunk(content=delta.content, reasoning=delta.reasoning)
+
+    def completion(self, headers: Mapping[str, str], request_id: str | None) -> Completion:
+        """Return the whole answer."""
+        return Completion(
+            content=self.content,
+            finish_reason=self._finish,
+            usage=self._usage or TokenUsage(),
+            model=self._model,
+            reasoning="".join(self._reasoning) or None,
+            tool_calls=self.tool_calls(),
+            request_id=request_id,
+            headers=headers,
+        )
+
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Return the tool calls, in the order of their index."""
+        return tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for _, c in sorted(self._calls.items()))
+
+    def usage_so_far(self) -> TokenUsage:
+        """Return the reported usage, or an estimate of what an answer that broke off has cost."""
+        if self._usage is not None:
+            return self._usage
+        length = sum(map(len, self._content)) + sum(map(len, self._reasoning))
+        tokens = -(-length // CHARACTERS_PER_TOKEN)
+        return TokenUsage(completion_tokens=tokens, total_tokens=tokens, estimated=_ESTIMATED)
+
+    def _add(self, fragment: ToolCallDelta) -> None:
+        call = self._calls.setdefault(fragment.index, _Call())
+        call.id = call.id or fragment.id
+        call.name = call.name or fragment.name
+        call.arguments.append(fragment.arguments)
+
+
+_ESTIMATED = frozenset({"completion_tokens", "total_tokens"})

@@ -1,0 +1,169 @@
+"""One attempt: lease an instance, build its request, and write down what came of it, exactly once."""
+
+import logging
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from flyllm._clock import Clock
+from flyllm._execution.job import Job, messages_of
+from flyllm._resilience.classification import Exclusion
+from flyllm._routing.instance import Instance
+from flyllm._routing.lease import Lease, Outcome
+from flyllm._routing.pool import Pool
+from flyllm.errors import DeadlineExceededError, InvalidRequestError, LLMError
+from flyllm.observability.events import AttemptEvent, Emitter
+from flyllm.providers.base import ProviderRequest
+from flyllm.providers.params import unsupported
+from flyllm.types import Attempt, TokenUsage
+
+logger = logging.getLogger("flyllm.requests")
+
+_UNKNOWN = TokenUsage()
+
+_BLAMELESS = (InvalidRequestError,)
+"""Errors that are the request's fault and say nothing about the instance."""
+
+
+class Trial:
+    """An attempt under way. `succeed`, `fail` or `abandon` ends it; later calls do nothing."""
+
+    def __init__(self, job: Job, lease: Lease, request: ProviderRequest, clock: Clock, emitter: Emitter) -> None:
+        self.job, self.instance, self.request = job, lease.instance, request
+        self.dropped = unsupported(request.params, lease.instance.api.params)
+        self._lease, self._clock, self._emitter = lease, clock, emitter
+        self._began, self._began_wall = clock.monotonic(), clock.wall()
+        self._ended = False
+
+    def succeed(self, usage: TokenUsage, request_id: str | None, content: str) -> None:
+        """End with an answer."""
+        self._end(Outcome.SUCCESS, "success", usage, request_id, content)
+
+    def fail(self, error: LLMError, usage: TokenUsage = _UNKNOWN, content: str = "") -> None:
+        """End with an error, which learns where it happened; `content` is what had been received."""
+        error.located(provider=self.instance.provider, model=self.instance.model, instance=self.instance.name)
+        outcome = Outcome.IGNORED if isinstance(error, _BLAMELESS) else Outcome.FAILURE
+        self._end(outcome, type(error).__name__, usage, error.request_id, content, error)
+
+    def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> None:
+        """End because the caller gave up."""
+        self._end(Outcome.IGNORED, "abandoned", usage, None, content)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """End the attempt if the block raises; a block that finishes leaves it open."""
+        try:
+            yield
+        except LLMError as error:
+            self.fail(error)
+            raise
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _end(
+        self,
+        outcome: Outcome,
+        word: str,
+        usage: TokenUsage,
+        request_id: str | None,
+        content: str,
+        error: LLMError | None = None,
+    ) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        seconds = self._clock.monotonic() - self._began
+        self._lease.close(outcome, seconds)
+        attempt = Attempt(
+            number=len(self.job.ledger) + 1,
+            instance_id=self.instance.id,
+            instance_name=self.instance.name,
+            provider=self.instance.provider,
+            model=self.instance.model,
+            started=self._began_wall,
+            waited=self._lease.waited,
+            duration=seconds,
+            outcome=word,
+            error=str(error) if error is not None else None,
+            status_code=error.status_code if error is not None else (200 if outcome is Outcome.SUCCESS else None),
+            retry_after=error.retry_after if error is not None else None,
+            request_id=request_id,
+            usage=usage,
+            chosen_because=self._lease.reason,
+        )
+        self.job.ledger.append(attempt)
+        self._emitter.attempt(AttemptEvent(attempt, self.job.request, self.request.params, error, content))
+
+
+class Attempts:
+    """Begins attempts: chooses where (pool) and builds what is sent there."""
+
+    def __init__(
+        self, pool: Pool, clock: Clock, emitter: Emitter, unsupported_params: Literal["warn", "error"]
+    ) -> None:
+        self._pool, self._clock, self._emitter = pool, clock, emitter
+        self._strict = unsupported_params == "error"
+        self._warned_lock = threading.Lock()  # guards _warned
+        self._warned: set[tuple[str, str]] = set()
+
+    def begin(self, job: Job) -> Trial:
+        """Lease an instance for `job` and return the attempt, ready to be sent."""
+        refusal: InvalidRequestError | None = None
+        while True:
+            lease = self._acquire(job, refusal)
+            trial = self._trial(job, lease)
+            if not trial.dropped:
+                return trial
+            if not self._strict:
+                self._warn_dropped(trial)
+                return trial
+            refusal = InvalidRequestError(
+                f"{trial.instance.provider} does not take {', '.join(trial.dropped)} (unsupported_params is 'error')"
+            )
+            lease.close(Outcome.IGNORED, 0.0)
+            job.route.exclude(trial.instance, Exclusion.PROVIDER)
+
+    def _acquire(self, job: Job, refusal: InvalidRequestError | None) -> Lease:
+        if job.deadline.passed:
+            raise DeadlineExceededError("the request's deadline passed before it could be sent")
+        if refusal is not None and not self._pool.eligible(job.route):
+            raise refusal
+        return self._pool.acquire(job.route, job.deadline)
+
+    def _trial(self, job: Job, lease: Lease) -> Trial:
+        try:
+            return Trial(job, lease, self._request(job, lease.instance), self._clock, self._emitter)
+        except BaseException:
+            lease.close(Outcome.IGNORED, 0.0)
+            raise
+
+    def _request(self, job: Job, instance: Instance) -> ProviderRequest:
+        request = job.request
+        seconds = min(instance.attempt_timeout, job.deadline.remaining())
+        return ProviderRequest(
+            model=instance.model,
+            messages=messages_of(request),
+            params=_merged(job, instance),
+            tools=request.tools,
+            tool_choice=request.tool_choice,
+            response_format=request.response_format,
+            timeout=seconds if math.isfinite(seconds) else instance.attempt_timeout,
+        )
+
+    def _warn_dropped(self, trial: Trial) -> None:
+        provider = trial.instance.provider
+        with self._warned_lock:
+            fresh = [name for name in trial.dropped if (provider, name) not in self._warned]
+            self._warned.update((provider, name) for name in fresh)
+        if fresh:
+            logger.warning("%s does not take %s: left out of requests to it", provider, ", ".join(fresh))
+
+
+def _merged(job: Job, instance: Instance) -> Mapping[str, Any]:
+    """Merge parameters: instance < task < request < request's for this provider."""
+    task = job.task.params if job.task is not None else {}
+    extra = (job.request.provider_params or {}).get(instance.provider, {})
+    return {**instance.params, **task, **(job.request.params or {}), **extra}

@@ -1,0 +1,71 @@
+"""A plain call: one request in, one whole answer out."""
+
+from flyllm._clock import Clock
+from flyllm._execution.attempt import Trial
+from flyllm._execution.job import Job
+from flyllm._execution.loop import AttemptLoop
+from flyllm.errors import LLMError
+from flyllm.observability.events import Emitter, RequestEvent
+from flyllm.providers.base import Completion
+from flyllm.types import LLMResponse
+
+
+class Call:
+    """Runs jobs to a whole answer."""
+
+    def __init__(self, loop: AttemptLoop, clock: Clock, emitter: Emitter) -> None:
+        self._loop, self._clock, self._emitter = loop, clock, emitter
+
+    def run(self, job: Job) -> LLMResponse:
+        """Return the answer, or a response that carries the error; either is reported to the observers."""
+        try:
+            trial, completion = self._loop.run(job, _generate)
+            response = answer(job, trial, completion, self._clock)
+        except LLMError as error:
+            response = failure(job, error, self._clock)
+        self._emitter.request(RequestEvent(job.request, response))
+        return response
+
+
+def _generate(trial: Trial) -> tuple[Trial, Completion]:
+    completion = trial.instance.adapter.generate(trial.request)
+    trial.succeed(completion.usage, completion.request_id, completion.content)
+    return trial, completion
+
+
+def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMResponse:
+    """Return the response for an answer."""
+    return LLMResponse(
+        content=completion.content,
+        usage=completion.usage,
+        model=completion.model or trial.instance.model,
+        provider=trial.instance.provider,
+        instance_id=trial.instance.id,
+        instance_name=trial.instance.name,
+        task=job.request.task,
+        finish_reason=completion.finish_reason,
+        tool_calls=completion.tool_calls,
+        reasoning=completion.reasoning,
+        attempts=tuple(job.ledger),
+        duration=clock.monotonic() - job.started,
+        request_id=completion.request_id,
+        dropped_params=trial.dropped,
+        raw=completion.raw,
+    )
+
+
+def failure(job: Job, error: LLMError, clock: Clock) -> LLMResponse:
+    """Return the response for a request that got no answer."""
+    error.attempts = error.attempts or tuple(job.ledger)
+    last = job.ledger[-1] if job.ledger else None
+    return LLMResponse(
+        error=error,
+        task=job.request.task,
+        provider=error.provider,
+        model=error.model,
+        instance_id=last.instance_id if last else None,
+        instance_name=error.instance,
+        attempts=error.attempts,
+        duration=clock.monotonic() - job.started,
+        request_id=error.request_id,
+    )

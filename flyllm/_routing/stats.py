@@ -1,0 +1,38 @@
+"""How fast an instance answers: a peak-sensitive moving average of its latency.
+
+The shape of Finagle's and Linkerd's peak-EWMA: a slower answer counts at once, a faster one gradually, so that an
+instance that got slow is noticed by its first slow answer.
+"""
+
+import math
+
+TAU = 30.0
+"""Seconds over which an old latency loses its weight."""
+
+FAILURE_FLOOR = 5.0
+"""Seconds that a failure counts at least, so that failing fast does not look like being fast (Linkerd's value)."""
+
+
+class Latency:
+    """Seconds an answer takes, as of `updated`. Guarded by the pool's lock."""
+
+    __slots__ = ("updated", "value")
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+        self.updated = 0.0
+
+    def record(self, seconds: float, now: float, *, success: bool) -> None:
+        """Take in one outcome."""
+        sample = seconds if success else max(seconds, FAILURE_FLOOR)
+        if self.value is None or sample > self.value:
+            self.value = sample
+        else:
+            weight = math.exp(-max(0.0, now - self.updated) / TAU)
+            self.value = self.value * weight + sample * (1.0 - weight)
+        self.updated = now
+
+
+def decayed(value: float, updated: float, now: float) -> float:
+    """Return a latency faded by idleness, so that an instance once slow is tried again."""
+    return value * math.exp(-max(0.0, now - updated) / TAU)

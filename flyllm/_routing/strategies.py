@@ -1,0 +1,81 @@
+"""Which of several admissible instances takes the next request. Pure: a choice over views, nothing is changed.
+
+A strategy of your own is any object with `select(candidates)` that returns one of the candidates.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Protocol, TypeVar
+
+from flyllm._clock import Clock
+from flyllm._routing.instance import InstanceView
+from flyllm._routing.stats import decayed
+
+View = TypeVar("View", bound=InstanceView)
+
+UNMEASURED = 1.0
+"""Seconds assumed for an instance when no instance has been measured yet."""
+
+
+class Strategy(Protocol):
+    """A way to choose. `candidates` is never empty."""
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return the candidate that takes the next request."""
+
+
+class LeastRecentlyUsed:
+    """The one selected longest ago. Stamped at selection, so a burst spreads evenly."""
+
+    name = "lru"
+
+    def __init__(self, clock: Clock) -> None: ...
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return the candidate with the oldest stamp."""
+        return min(candidates, key=lambda candidate: candidate.last_selected)
+
+
+class Random:
+    """Any, with equal chance."""
+
+    name = "random"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return a random candidate."""
+        return candidates[int(self._clock.uniform(0, len(candidates))) % len(candidates)]
+
+
+class LowestLatency:
+    """The one expected to answer first: latency times (1 + load); unmeasured ones count as their peers' median."""
+
+    name = "lowest_latency"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return the candidate with the lowest expected latency, among equals the least recently selected."""
+        now = self._clock.monotonic()
+        measured = {c.id: decayed(c.latency, c.latency_updated, now) for c in candidates if c.latency is not None}
+        assumed = median(measured.values()) if measured else UNMEASURED
+
+        def expected(candidate: View) -> tuple[float, int]:
+            load = 1.0 + candidate.in_flight / candidate.max_concurrency
+            return measured.get(candidate.id, assumed) * load, candidate.last_selected
+
+        return min(candidates, key=expected)
+
+
+_STRATEGIES: dict[str, Callable[[Clock], Strategy]] = {
+    strategy.name: strategy for strategy in (LeastRecentlyUsed, LowestLatency, Random)
+}
+STRATEGY_NAMES: tuple[str, ...] = tuple(_STRATEGIES)
+
+
+def strategy_named(name: str, clock: Clock) -> Strategy:
+    """Return a new strategy; KeyError for a name not in `STRATEGY_NAMES`."""
+    return _STRATEGIES[name](clock)

@@ -1,0 +1,99 @@
+"""What each key may hold, as data: one row per field of the models.
+
+A kind covers the type and the range of one value. What several values must have in common is in `rules`.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import TIMEOUT_MAX
+from typing import Any, get_args
+
+from flyllm._secret import Secret
+from flyllm.config.model import UnsupportedParams
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of value: `noun` is its name in messages, `accepts` decides; a `secret` one is never shown."""
+
+    noun: str
+    accepts: Callable[[Any], bool]
+    secret: bool = False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_filled(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(_is_filled(item) for item in value)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_seconds(value: object) -> bool:
+    # Waits are carried out by locks, which take no more than TIMEOUT_MAX. NaN fails both comparisons.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
+
+
+def _is_strategy(value: object) -> bool:
+    return isinstance(value, str) or (not isinstance(value, type) and callable(getattr(value, "select", None)))
+
+
+TEXT = Kind("a string", _is_text)
+FILLED = Kind("a non-empty string", _is_filled)
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+NAMES = Kind("a list of task names", _is_names)
+TABLE = Kind("a table", _is_table)
+HEADERS = Kind("a table of strings", _is_table, secret=True)
+KEY = Kind("a string", lambda value: isinstance(value, Secret), secret=True)
+SECONDS = Kind("a number of seconds above 0", _is_seconds)
+LIMIT = Kind("a number of seconds above 0, or inf for no limit", lambda value: value == math.inf or _is_seconds(value))
+COUNT = Kind("a whole number of at least 1", lambda value: _is_whole(value, 1))
+COUNT_OR_NONE = Kind("a whole number of at least 0", lambda value: _is_whole(value, 0))
+STRATEGY = Kind("a strategy's name or an object with a select method", _is_strategy)
+CHOICE = Kind(" or ".join(f'"{word}"' for word in get_args(UnsupportedParams)), get_args(UnsupportedParams).__contains__)
+
+INSTANCE_KINDS = {
+    "provider": FILLED,
+    "model": FILLED,
+    "api_key": KEY,
+    "tasks": NAMES,
+    "name": TEXT,
+    "endpoint": TEXT,
+    "api": TEXT,
+    "enabled": FLAG,
+    "params": TABLE,
+    "headers": HEADERS,
+    "timeout": SECONDS,
+    "max_concurrency": COUNT,
+}
+TASK_KINDS = {"name": FILLED, "params": TABLE, "timeout": SECONDS}
+SETTING_KINDS = {
+    "strategy": STRATEGY,
+    "max_retries": COUNT_OR_NONE,
+    "timeout": LIMIT,
+    "attempt_timeout": SECONDS,
+    "max_workers": COUNT,
+    "unsupported_params": CHOICE,
+    "debug_folder": TEXT,
+}
+
+
+def sendable(value: Any) -> Any:
+    """Return a deep copy of `value` as JSON carries it; TypeError, ValueError or RecursionError if it cannot."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text.encode()  # lone surrogates have no encoding
+    return json.loads(text)

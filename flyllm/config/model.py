@@ -1,0 +1,71 @@
+"""What a manager is assembled from, as plain immutable values.
+
+The file reader and the builder both end here. The values may hold anything until `validate.validated` has
+passed them; behind it they are what the annotations say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flyllm._routing.strategies import Strategy
+from flyllm._secret import Secret
+from flyllm.tasks import TaskDefinition
+
+UnsupportedParams = Literal["warn", "error"]
+"""What happens to a common parameter that a provider cannot take: left out with a warning, or an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceConfig:
+    """One instance: a provider, a model, a key and a place.
+
+    Attributes:
+        provider: the provider's name, lower case.
+        api_key: empty where the provider or the endpoint needs none.
+        tasks: names of the tasks it serves; with none it serves only requests without a task.
+        name: how the user calls it; None leaves the naming to the manager.
+        endpoint: where to send requests; None means the provider's public host.
+        api: which of the provider's APIs; None means the one the endpoint names, else the default.
+        params: defaults that tasks and requests override.
+        headers: sent with every request; they may hold tokens and are therefore not shown in the repr.
+        timeout: seconds for one attempt; None takes the manager's `attempt_timeout`.
+        max_concurrency: requests in flight at once; None means the default of 64.
+    """
+
+    provider: str
+    model: str
+    api_key: Secret = Secret("")
+    tasks: tuple[str, ...] = ()
+    name: str | None = None
+    endpoint: str | None = None
+    api: str | None = None
+    enabled: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float | None = None
+    max_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerConfig:
+    """Everything a manager is built from.
+
+    Attributes:
+        strategy: the name of a strategy, or an object of the user's with a `select` method.
+        max_retries: further attempts after the first, per request.
+        timeout: deadline of one request in seconds, waiting and retries included; None means no limit.
+        attempt_timeout: seconds for one attempt at instances that have no `timeout` of their own.
+        max_workers: threads of a batch; None leaves the number to the manager.
+        debug_folder: where debug files go; None means none are written.
+    """
+
+    instances: tuple[InstanceConfig, ...]
+    tasks: tuple[TaskDefinition, ...] = ()
+    strategy: str | Strategy = "lru"
+    max_retries: int = 5
+    timeout: float | None = 300.0
+    attempt_timeout: float = 180.0
+    max_workers: int | None = None
+    unsupported_params: UnsupportedParams = "warn"
+    debug_folder: str | None = None

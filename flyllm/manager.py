@@ -1,0 +1,228 @@
+"""The façade: one `LLMManager` over all instances. It checks what it is given and delegates the rest."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from flyllm._assembly import Runtime, assemble
+from flyllm._execution.batch import OnResult, default_workers, run_batch
+from flyllm._execution.job import Job, check_request
+from flyllm._execution.stream import ResponseStream
+from flyllm._resilience.deadline import Deadline
+from flyllm._routing.instance import InstanceSnapshot
+from flyllm._routing.route import Route
+from flyllm._secret import Secret
+from flyllm.builder import ManagerBuilder
+from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
+from flyllm.config.validate import validated
+from flyllm.errors import ConfigError, LLMError, ManagerClosedError
+from flyllm.observability.events import Observer
+from flyllm.observability.usage import usage_table
+from flyllm.tasks import TaskDefinition
+from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, ProviderType, TokenUsage
+
+Requests = Sequence[GenerationRequest | str]
+MODEL_LIST_TIMEOUT = 30.0
+"""Seconds for one provider's model list."""
+
+
+class LLMManager:
+    """Spreads requests over instances (provider + model + key), with routing, retries and failover.
+
+    Made by `LLMManager.builder()` or `from_config_file`, `from_config_str`, `from_config`. All methods may be called
+    from many threads. A context manager: leaving it closes the manager.
+    """
+
+    def __init__(self, config: ManagerConfig, observers: Sequence[Observer] = ()) -> None:
+        self._config = config
+        self._tasks = {task.name: task for task in config.tasks}
+        self._runtime: Runtime = assemble(config, observers)
+
+    @classmethod
+    def builder(cls, *observers: Observer) -> "ManagerBuilder[Self]":
+        """Start a fluent configuration; its `build()` returns the manager."""
+        return ManagerBuilder(partial(cls, observers=observers))
+
+    @classmethod
+    def from_config_file(cls, path: str | Path) -> Self:
+        """Build from a TOML file. Raises ConfigError that names every fault."""
+        return cls(config_from_file(path))
+
+    @classmethod
+    def from_config_str(cls, text: str) -> Self:
+        """Build from TOML text. Raises ConfigError that names every fault."""
+        return cls(config_from_toml(text))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build from a dict of the TOML file's shape, as settings modules hold it."""
+        return cls(config_from_dict(config))
+
+    def generate(self, request: GenerationRequest | str, *, task: str | None = None, **params: Any) -> LLMResponse:
+        """Answer one request, or a prompt with parameters: `generate("Hi", task="chat", max_tokens=50)`.
+
+        Raises the LLMError that its owner can act on best; `error.attempts` is the ledger of all attempts.
+        """
+        return self._run(_request(request, task, params)).raise_for_error()
+
+    def generate_sequentially(self, requests: Iterable[GenerationRequest | str]) -> list[LLMResponse]:
+        """Answer requests one after the other. Failures are responses with `error`, never raised."""
+        return [self._respond(request) for request in requests]
+
+    def batch_generate(
+        self,
+        requests: Iterable[GenerationRequest | str],
+        *,
+        max_workers: int | None = None,
+        deadline: float | None = None,
+        on_result: OnResult | None = None,
+    ) -> list[LLMResponse]:
+        """Answer requests in parallel; return one response per request, in order. Failures are responses.
+
+        Args:
+            max_workers: threads at most; None takes the configuration's, then what the instances can bear.
+            deadline: seconds for the whole batch; None means none. Requests without a timeout of their own
+                have no other limit than this.
+            on_result: called in this thread with (index, response) as responses come.
+        """
+        overall = Deadline.after(self._runtime.clock, deadline)
+        tasks = [partial(self._respond, request, overall) for request in requests]
+        return run_batch(tasks, max_workers or self._workers(), on_result)
+
+    def generate_stream(
+        self, request: GenerationRequest | str, *, task: str | None = None, **params: Any
+    ) -> ResponseStream:
+        """Answer one request as a stream of chunks: `with manager.generate_stream(...) as stream: for chunk in stream`.
+
+        Returns once the first content is there; failures before that fail over like a call's.
+        """
+        request = _request(request, task, params)
+        return self._runtime.streams.open(self._job(request, None))
+
+    @property
+    def instances(self) -> list[InstanceSnapshot]:
+        """All instances as they are now, by id."""
+        return self._runtime.pool.snapshots()
+
+    def add_instance(
+        self, provider: ProviderType | str, model: str, api_key: str = "", *, tasks: Iterable[str] = (), **options: Any
+    ) -> int:
+        """Add an instance while running; return its id. `options` are the fields of `InstanceConfig`."""
+        config = InstanceConfig(
+            provider=str(provider).lower(), model=model, api_key=Secret(api_key.strip()), tasks=tuple(tasks), **options
+        )
+        checked = validated(replace(self._config, instances=(*self._config.instances, config)))
+        self._config = checked
+        return self._runtime.add(checked.instances[-1])
+
+    def enable(self, instance: int | str) -> None:
+        """Open an instance, by id or name, for further requests."""
+        self._runtime.pool.set_enabled(self._id(instance), enabled=True)
+
+    def disable(self, instance: int | str) -> None:
+        """Send nothing more to an instance, by id or name; what is under way is finished."""
+        self._runtime.pool.set_enabled(self._id(instance), enabled=False)
+
+    def total_usage(self) -> TokenUsage:
+        """Return the tokens of all instances together."""
+        return self._runtime.usage.total()
+
+    def instance_usage(self, instance: int | str) -> TokenUsage:
+        """Return the tokens of one instance, by id or name."""
+        return self._runtime.usage.of(self._id(instance))
+
+    def print_token_usage(self) -> None:
+        """Print the tokens per instance as a table."""
+        rows = [(s.id, s.provider, s.model, self._runtime.usage.of(s.id)) for s in self.instances]
+        print(f"\n{usage_table(rows)}")
+
+    def list_models(self, instance: int | str | None = None) -> list[ModelInfo]:
+        """Return the models that the instances' keys can use, without duplicates.
+
+        With `instance` (id or name) that one's. Raises LLMError where none of them can tell.
+        """
+        chosen = [s.id for s in self.instances if s.enabled] if instance is None else [self._id(instance)]
+        found: dict[tuple[str, str], ModelInfo] = {}
+        failed: LLMError | None = None
+        for number in chosen:
+            try:
+                models = self._runtime.pool.instance(number).adapter.list_models(MODEL_LIST_TIMEOUT)
+            except LLMError as error:
+                failed = error
+            else:
+                found.update({(model.provider, model.id): model for model in models})
+        if failed is not None and not found:
+            raise failed
+        return list(found.values())
+
+    def warm(self) -> None:
+        """Import the SDKs and build the clients of all instances now, ahead of traffic."""
+        for snapshot in self.instances:
+            self._runtime.pool.instance(snapshot.id).adapter.warm()
+
+    def close(self) -> None:
+        """Refuse new requests, fail those that wait for an instance, and release all connections."""
+        runtime = self._runtime
+        runtime.closed.set()
+        runtime.pool.close()
+        runtime.reaper.stop()
+        for snapshot in runtime.pool.snapshots():
+            runtime.pool.instance(snapshot.id).adapter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<LLMManager with {len(self.instances)} instances>"
+
+    def _respond(self, request: GenerationRequest | str, overall: Deadline | None = None) -> LLMResponse:
+        try:
+            return self._run(_request(request, None, {}), overall)
+        except LLMError as error:
+            return LLMResponse(error=error)
+
+    def _run(self, request: GenerationRequest, overall: Deadline | None = None) -> LLMResponse:
+        return self._runtime.call.run(self._job(request, overall))
+
+    def _job(self, request: GenerationRequest, overall: Deadline | None) -> Job:
+        if self._runtime.closed.is_set():
+            raise ManagerClosedError("the manager is closed")
+        check_request(request)
+        clock = self._runtime.clock
+        task = self._tasks.get(request.task) if request.task is not None else None
+        deadline = Deadline.after(clock, self._timeout(request, task, batch=overall is not None))
+        if overall is not None:
+            deadline = min(deadline, overall, key=lambda d: d.at)
+        return Job(request, task, deadline, Route(request.task), clock.monotonic())
+
+    def _timeout(self, request: GenerationRequest, task: TaskDefinition | None, *, batch: bool) -> float | None:
+        own = request.timeout or (task.timeout if task is not None else None)
+        return own if own is not None or batch else self._config.timeout
+
+    def _workers(self) -> int:
+        return self._config.max_workers or default_workers([s.max_concurrency for s in self.instances if s.enabled])
+
+    def _id(self, instance: int | str) -> int:
+        for snapshot in self.instances:
+            if instance in (snapshot.id, snapshot.name):
+                return snapshot.id
+        known = ", ".join(f"{s.id} ({s.name})" for s in self.instances)
+        raise ConfigError(f"there is no instance {instance!r}. Instances: {known or 'none'}")
+
+
+def _request(request: GenerationRequest | str, task: str | None, params: dict[str, Any]) -> GenerationRequest:
+    if isinstance(request, str):
+        return GenerationRequest(request, task=task, params=params)
+    if not isinstance(request, GenerationRequest):
+        raise ConfigError(f"a request must be a GenerationRequest or text, not {type(request).__name__}")
+    changes: dict[str, Any] = {"params": {**(request.params or {}), **params}} if params else {}
+    if task is not None:
+        changes["task"] = task
+    return replace(request, **changes) if changes else request

@@ -1,0 +1,133 @@
+"""The chat-completions shape as LM Studio, Ollama and Google serve it beside their own APIs."""
+
+from random import Random
+from typing import Any
+
+from flyllm.testing.wires import openai_errors
+from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply
+from flyllm.testing.wires.openai_chat import OpenAIChatWire
+from flyllm.testing.wires.openai_parts import CREATED, alphanumeric, lowercase, route
+from flyllm.testing.wires.sse import compact, sse
+
+
+class _PlainChat(OpenAIChatWire):
+    """The shape without OpenAI's later additions: no refusal, no service tier, three numbers of usage."""
+
+    def _message(self, reply: Reply, rng: Random) -> Json:
+        message = super()._message(reply, rng)
+        del message["refusal"], message["annotations"]
+        return message
+
+    def _usage(self, reply: Reply) -> Json:
+        return {
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "total_tokens": reply.prompt_tokens + reply.completion_tokens,
+        }
+
+    def headers(self, call: Call | None, limits: Limits, rng: Random) -> dict[str, str]:
+        """Return nothing: no request id, no rate limits."""
+        return {}
+
+
+class LMStudioWire(_PlainChat):
+    """LM Studio's server: reasoning in its own field, nine-digit tool ids, errors named in the stream."""
+
+    provider = "lmstudio"
+    errors = openai_errors.LMSTUDIO
+    owner = "organization_owner"
+
+    def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
+        return {
+            "id": f"chatcmpl-{lowercase(rng, 22)}",
+            "object": kind,
+            "created": CREATED,
+            "model": call.model,
+            "system_fingerprint": call.model,
+        }
+
+    def chat(self, call: Call, reply: Reply, rng: Random) -> Json:
+        """Return a whole `chat.completion`, with an empty `stats`."""
+        return {**super().chat(call, reply, rng), "stats": {}}
+
+    def _message(self, reply: Reply, rng: Random) -> Json:
+        message = {**super()._message(reply, rng), "content": reply.text}
+        message.setdefault("tool_calls", [])
+        return {**message, "reasoning_content": reply.reasoning} if reply.reasoning else message
+
+    def _tool_id(self, rng: Random) -> str:
+        return str(rng.randint(100_000_000, 999_999_999))
+
+    def stream_error(self, kind: ErrorKind, message: str | None, rng: Random) -> bytes:
+        """Return an event named "error"."""
+        text = message or self.errors[kind].message
+        return sse({"error": {"message": text}, "message": text}, "error")
+
+    def not_found(self, method: str, path: str, rng: Random) -> HttpReply:
+        """Return the answer to an unknown path: an error text with status 200.
+
+        As reported for 0.3.14 (lmstudio-ai/lmstudio-bug-tracker issue 618, April 2025).
+        """
+        return HttpReply(200, compact({"error": f"Unexpected endpoint or method. ({method} {route(path)})"}).encode())
+
+    def _model(self, name: str) -> Json:
+        return {"id": name, "object": "model", "owned_by": self.owner}
+
+    def headers(self, call: Call | None, limits: Limits, rng: Random) -> dict[str, str]:
+        """Return what an Express server says of itself."""
+        return {"x-powered-by": "Express"}
+
+
+class OllamaChatWire(_PlainChat):
+    """Ollama's `/v1`."""
+
+    provider = "ollama"
+    errors = openai_errors.OLLAMA
+    owner = "library"
+
+    def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
+        return {
+            "id": f"chatcmpl-{rng.randint(100, 999)}",
+            "object": kind,
+            "created": CREATED,
+            "model": call.model,
+            "system_fingerprint": "fp_ollama",
+        }
+
+    def _tool_id(self, rng: Random) -> str:
+        return f"call_{lowercase(rng, 8)}"
+
+    def not_found(self, method: str, path: str, rng: Random) -> HttpReply:
+        """Return the answer to an unknown path or method."""
+        return HttpReply(404, b"404 page not found", content_type="text/plain")
+
+
+class GoogleChatWire(_PlainChat):
+    """Google's `/v1beta/openai`: error bodies are arrays with Google's status words."""
+
+    provider = "google"
+    chat_paths = ("/v1beta/openai/chat/completions",)
+    models_paths = ("/v1beta/openai/models",)
+    embeddings_paths = ("/v1beta/openai/embeddings",)
+    owner = "google"
+
+    def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
+        return {"id": alphanumeric(rng, 22), "object": kind, "created": CREATED, "model": call.model}
+
+    def _error_body(self, kind: ErrorKind, message: str | None, param: str | None) -> Any:
+        row = self.errors[kind]
+        return [{"error": {"code": row.status, "message": message or row.message, "status": _STATUS[row.status]}}]
+
+    def _model(self, name: str) -> Json:
+        return {"id": f"models/{name}", "object": "model", "owned_by": self.owner}
+
+
+_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}

@@ -1,0 +1,418 @@
+"""What the simulator sends as Anthropic, Google, Mistral, Cohere and Ollama is what these providers publish and send.
+
+Two independent sources: the published descriptions (`../shared/specs` or FLYLLM_SPECS), closed here so that an invented
+field fails, and recordings of real traffic. Where a recording contradicts a description, the deviation stands below.
+"""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import jsonschema
+import pytest
+from anthropic.types import RawMessageStreamEvent
+from pydantic import TypeAdapter
+
+from flyllm.testing.wires.base import BadRequest, Call, ErrorKind, Json, Operation, Reply, SimulatedToolCall, Wire
+from flyllm.testing.wires.registry import wires
+from tests.contract.recordings import FOLDER, Recording, load
+
+SPECS = Path(os.environ.get("FLYLLM_SPECS") or Path(__file__).resolve().parents[3] / "shared" / "specs")
+needs_specs = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no API descriptions at {SPECS}; set FLYLLM_SPECS")
+
+PROVIDERS = ("anthropic", "google", "mistral", "cohere", "ollama")
+SPEC_OF = {"google": "gemini"}
+TOKENS: Json = {"prompt_tokens": 40, "completion_tokens": 30}
+WEATHER = SimulatedToolCall("get_weather", {"city": "Zürich", "days": [1, 2]})
+REPLIES = {
+    "text": Reply("Hello, wörld! Two  blanks.\n", **TOKENS),
+    "empty": Reply("", **TOKENS),
+    "length": Reply("Cut of", finish="length", **TOKENS),
+    "refused": Reply("", finish="content_filter", **TOKENS),
+    "filtered": Reply("It went well until", finish="content_filter", **TOKENS),
+    "tools": Reply(tool_calls=(WEATHER, SimulatedToolCall("now")), **TOKENS),
+    "text and tool": Reply("Let me look.", tool_calls=(WEATHER,), **TOKENS),
+    "reasoning": Reply("Yes.", reasoning="Let me think about it.", reasoning_tokens=20, cached_tokens=16, **TOKENS),
+    "reasoning and tool": Reply(reasoning="A tool then.", reasoning_tokens=9, tool_calls=(WEATHER,), **TOKENS),
+}
+
+# (description, schema and the way to the field, what is different, why)
+DEVIATIONS = [
+    ("anthropic", "Message.container", "absent", "recorded answers have it only after code execution"),
+    ("anthropic", "ResponseTextBlock.citations", "absent", "no recorded answer without citations has it"),
+    ("anthropic", "Usage.server_tool_use", "absent", "recorded only where a server tool was used"),
+    ("anthropic", "Usage.output_tokens_details", "extra", "recorded since 2026, newer than the description"),
+    ("mistral", "ChatCompletionResponse.data", "absent", "required by mistake: no recorded answer has it"),
+    ("mistral", "HTTPValidationError.object", "extra", "422s are wrapped into the error object (openclaude#739 ff.)"),
+    ("mistral", "HTTPValidationError.message", "extra", "as above"),
+    ("mistral", "HTTPValidationError.type", "extra", "as above"),
+    ("mistral", "HTTPValidationError.param", "extra", "as above"),
+    ("mistral", "HTTPValidationError.code", "extra", "as above"),
+    ("mistral", "HTTPValidationError.raw_status_code", "extra", "as above"),
+    ("cohere", "ChatMessageStartEvent.delta.message.content", "extra", "sent by the API, not described"),
+    ("cohere", "ChatMessageStartEvent.delta.message.tool_plan", "extra", "sent by the API, not described"),
+    ("cohere", "ChatMessageStartEvent.delta.message.tool_calls", "extra", "sent by the API, not described"),
+    ("cohere", "ChatMessageStartEvent.delta.message.citations", "extra", "sent by the API, not described"),
+    ("ollama", "ToolCall.id", "extra", "sent since 0.12 (api/types.go), not described"),
+    ("ollama", "ToolCall.function.index", "extra", "sent since 0.12 (api/types.go), not described"),
+    ("ollama", "ModelSummary.details.parent_model", "extra", "sent (api/types.go), not described"),
+]
+
+
+@cache
+def document(name: str) -> Json:
+    """Return a description with the deviations applied and every object closed against unknown fields."""
+    spec: Json = json.loads((SPECS / f"{name}.json").read_text("utf-8"))
+    given = spec["components"]["schemas"]
+    schemas = {k: _flat(v, given) for k, v in given.items()}
+    for described, path, what, _ in DEVIATIONS:
+        if described == name:
+            *way, field = path.split(".")
+            holder = schemas[way[0]]
+            for step in way[1:]:
+                holder = holder["properties"][step]
+            if what == "absent":
+                holder["required"] = [required for required in holder["required"] if required != field]
+            else:
+                holder["properties"][field] = {}
+    return {"components": {**spec["components"], "schemas": _closed(schemas)}}
+
+
+def _flat(schema: Json, schemas: Json) -> Json:
+    """Return a named schema with the members of its `allOf` merged into it, so that it can be closed."""
+    if "$ref" in schema:
+        return _flat(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "allOf" not in schema:
+        return copy.deepcopy(schema)
+    flat: Json = {"type": "object", "properties": {}, "required": []}
+    for member in schema["allOf"]:
+        part = _flat(member, schemas)
+        flat["properties"] |= part.get("properties", {})
+        flat["required"] += part.get("required", [])
+    return flat
+
+
+def _closed(schema: Any) -> Any:
+    """Return `schema` refusing unknown fields, in the words of JSON Schema."""
+    if isinstance(schema, list):
+        return [_closed(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {k: _closed(v) for k, v in schema.items()}
+    if isinstance(schema.get("properties"), dict) and "allOf" not in schema:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def check(name: str, schema: str | Json, value: Any) -> None:
+    """Assert that `value` validates against a schema of description `name`."""
+    root = {"$ref": f"#/components/schemas/{schema}"} if isinstance(schema, str) else _closed(schema)
+    errors = list(jsonschema.Draft202012Validator({**root, **document(name)}).iter_errors(value))
+    shown = [f"{e.json_path}: {jsonschema.exceptions.best_match([e]).message[:300]}" for e in errors]
+    assert not shown, json.dumps(value)[:600]
+
+
+def wire_of(provider: str) -> Wire:
+    return wires(provider)[0]
+
+
+def call(provider: str, operation: Operation = Operation.CHAT) -> Call:
+    """Return a small request as the wire reads it."""
+    messages = [{"role": "user", "content": "Hi"}]
+    path, body = {
+        "anthropic": ("/v1/messages", {"model": "m", "max_tokens": 9, "messages": messages}),
+        "google": (
+            "/v1beta/models/m:streamGenerateContent?alt=sse",
+            {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
+        ),
+        "mistral": ("/v1/chat/completions", {"model": "m", "messages": messages}),
+        "cohere": ("/v2/chat", {"model": "m", "messages": messages}),
+        "ollama": ("/api/chat", {"model": "m", "messages": messages}),
+    }[provider]
+    return wire_of(provider).read(operation, path, body)
+
+
+def whole(provider: str, reply: Reply) -> Json:
+    return wire_of(provider).chat(call(provider), reply, Random(1))
+
+
+def events(provider: str, reply: Reply) -> list[Json]:
+    """Return the data of a stream's events, markers that are no JSON left out."""
+    frames = wire_of(provider).stream(call(provider, Operation.STREAM), reply, Random(1))
+    return [json.loads(data) for data in payloads(b"".join(frames).decode()) if data != "[DONE]"]
+
+
+def payloads(stream: str) -> Iterator[str]:
+    """Return the data of server-sent events, or the lines of NDJSON."""
+    for line in stream.splitlines():
+        if line.startswith("data:"):
+            yield line.removeprefix("data:").strip()
+        elif line.startswith("{"):
+            yield line
+
+
+WHOLE = {
+    "anthropic": "Message",
+    "google": "GenerateContentResponse",
+    "mistral": "ChatCompletionResponse",
+    "cohere": "ChatResponseV2",
+    "ollama": "ChatResponse",
+}
+MODELS = {
+    "anthropic": "ListResponse_ModelInfo_",
+    "google": "ListModelsResponse",
+    "mistral": "ModelList",
+    "cohere": "ListModelsResponse",
+    "ollama": "ListResponse",
+}
+
+
+@needs_specs
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_whole_answers_are_as_described(provider: str, reply: Reply) -> None:
+    """Every whole answer validates against the provider's published schema."""
+    check(SPEC_OF.get(provider, provider), WHOLE[provider], whole(provider, reply))
+
+
+@needs_specs
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+@pytest.mark.parametrize("provider", ["google", "mistral", "cohere", "ollama"])
+def test_stream_events_are_as_described(provider: str, reply: Reply) -> None:
+    """Every event of a stream validates against the provider's published schema of events."""
+    for event in events(provider, reply):
+        if provider == "google":
+            check("gemini", "GenerateContentResponse", event)
+        elif provider == "mistral":
+            check("mistral", "CompletionEvent", {"data": event})
+        elif provider == "cohere":
+            check("cohere", COHERE_EVENTS[event["type"]], event)
+        else:
+            # The description gives the last line no counts; it has those of a whole answer.
+            check("ollama", "ChatResponse" if event["done"] else "ChatStreamEvent", event)
+
+
+COHERE_EVENTS = {
+    "message-start": "ChatMessageStartEvent",
+    "content-start": "ChatContentStartEvent",
+    "content-delta": "ChatContentDeltaEvent",
+    "content-end": "ChatContentEndEvent",
+    "tool-plan-delta": "ChatToolPlanDeltaEvent",
+    "tool-call-start": "ChatToolCallStartEvent",
+    "tool-call-delta": "ChatToolCallDeltaEvent",
+    "tool-call-end": "ChatToolCallEndEvent",
+    "message-end": "ChatMessageEndEvent",
+}
+
+
+@needs_specs
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+def test_anthropic_events_are_as_its_sdk_types_them(reply: Reply) -> None:
+    """The description has no events; the SDK's types, generated from the full one, validate them."""
+    adapter: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
+    for event in events("anthropic", reply):
+        if event["type"] == "message_start":
+            check("anthropic", "Message", event["message"])
+        if event["type"] != "ping":
+            adapter.validate_python(event)
+
+
+@needs_specs
+@pytest.mark.parametrize("names", [[], ["m-1", "embed-2"]], ids=["none", "two"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_model_lists_are_as_described(provider: str, names: list[str]) -> None:
+    """Model lists validate against the published schemas."""
+    check(SPEC_OF.get(provider, provider), MODELS[provider], wire_of(provider).models(names))
+
+
+@needs_specs
+def test_embeddings_are_as_described() -> None:
+    """Embeddings validate against the published schemas of the providers that publish one."""
+    google, ollama = wire_of("google"), wire_of("ollama")
+    content = {"content": {"parts": [{"text": "a"}]}}
+    one = google.read(Operation.EMBEDDINGS, "/v1beta/models/e:embedContent", content)
+    check("gemini", "EmbedContentResponse", google.embeddings(one, [[0.5]], Random(1)))
+    two = google.read(Operation.EMBEDDINGS, "/v1beta/models/e:batchEmbedContents", {"requests": [content, content]})
+    check("gemini", "BatchEmbedContentsResponse", google.embeddings(two, [[0.5], [1.0]], Random(1)))
+    asked = ollama.read(Operation.EMBEDDINGS, "/api/embed", {"model": "e", "input": ["a"]})
+    check("ollama", "EmbedResponse", ollama.embeddings(asked, [[0.5]], Random(1)))
+
+
+COHERE_ERROR: Json = {"type": "object", "properties": {"message": {"type": "string"}, "id": {"type": "string"}}}
+STATUSES = ["INVALID_ARGUMENT", "PERMISSION_DENIED", "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"]
+STATUS: Json = {
+    # google.rpc.Status, which is no part of the trimmed description.
+    "type": "object",
+    "required": ["code", "message", "status"],
+    "properties": {
+        "code": {"type": "integer"},
+        "message": {"type": "string"},
+        "status": {"enum": STATUSES},
+        "details": {"type": "array", "items": {"type": "object", "required": ["@type"]}},
+    },
+}
+OLLAMA_ERROR: Json = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+
+
+@needs_specs
+@pytest.mark.parametrize("kind", ErrorKind)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_errors_are_as_described(provider: str, kind: ErrorKind) -> None:
+    """Error bodies validate against the published schemas, or against what the documentation shows."""
+    reply = wire_of(provider).error(kind, None, Random(1), "messages" if kind is ErrorKind.INVALID_REQUEST else None)
+    body = json.loads(reply.body)
+    if provider == "google":
+        if reply.status == 200:
+            check("gemini", "GenerateContentResponse", body)
+        else:
+            check("gemini", STATUS, body["error"])
+            assert body["error"]["code"] == reply.status
+    elif provider == "anthropic":
+        check("anthropic", "ErrorResponse", body)
+    elif provider == "cohere":
+        check("cohere", COHERE_ERROR, body)
+    elif provider == "ollama":
+        check("ollama", OLLAMA_ERROR, body)
+    elif reply.status == 422:
+        check("mistral", "HTTPValidationError", body)
+        check("mistral", "HTTPValidationError", body["message"])
+
+
+def test_only_anthropic_has_no_embeddings() -> None:
+    """A provider without embeddings answers 404."""
+    with pytest.raises(BadRequest) as refusal:
+        wire_of("anthropic").embeddings(call("anthropic"), [], Random(1))
+    assert refusal.value.kind is ErrorKind.MODEL_NOT_FOUND
+
+
+# ---- against recordings: the shapes of what is sent
+
+FREE = {"input", "args", "arguments"}
+"""Fields that hold what a model or user made up."""
+
+UNRECORDED = {
+    # Documented, but in no recording.
+    "anthropic": {".stop_details.", ".delta.stop_details."},
+    "gemini": {".promptFeedback"},
+    "cohere": {".message.content[thinking]"},
+}
+
+
+def shapes(value: Any, at: str = "") -> Iterator[str]:
+    """Yield the path of every field in `value`; elements of lists are told apart by their `type`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{at}.{name}"
+            if name not in FREE:
+                yield from shapes(inner, f"{at}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            kind = inner.get("type", "") if isinstance(inner, dict) else ""
+            yield from shapes(inner, f"{at}[{kind}]")
+
+
+def recorded(name: str, streamed: bool) -> list[Json]:
+    """Return what a provider sent in recordings of its own API: whole answers, or the events of streams."""
+    native = [r for r in load(name) if not r.failed and "/openai/" not in r.path and r.streamed is streamed]
+    if not native:
+        pytest.skip(f"no recordings in {FOLDER} (set FLYLLM_RECORDINGS)")
+    return [event for recording in native for event in _bodies(recording)]
+
+
+def _bodies(recording: Recording) -> list[Json]:
+    if not recording.streamed:
+        return [recording.json]
+    return [json.loads(data) for data in payloads(recording.body) if data != "[DONE]"]
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral", "cohere"])
+def test_whole_answers_have_no_field_that_no_real_one_had(provider: str) -> None:
+    """Each field of a whole answer was seen in real traffic, at the same place."""
+    name = SPEC_OF.get(provider, provider)
+    real = {shape for body in recorded(name, streamed=False) for shape in shapes(body)}
+    sent = {shape for reply in REPLIES.values() for shape in shapes(whole(provider, reply))}
+    documented = tuple(UNRECORDED.get(name, ["?"]))
+    assert {s for s in sent - real if not s.startswith(documented)} == SEEN_STREAMED.get(name, set())
+
+
+SEEN_STREAMED = {
+    # No whole answer with thoughts was recorded; in streams they were.
+    "gemini": {".candidates[].content.parts[].thought"},
+    "mistral": {
+        ".choices[].message.content[thinking].type",
+        ".choices[].message.content[thinking].thinking",
+        ".choices[].message.content[thinking].thinking[text].type",
+        ".choices[].message.content[thinking].thinking[text].text",
+        ".choices[].message.content[text].type",
+        ".choices[].message.content[text].text",
+    },
+}
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral", "cohere"])
+def test_whole_answers_have_every_field_that_all_real_ones_had(provider: str) -> None:
+    """No field is missing that every recorded answer has."""
+    bodies = [set(shapes(body)) for body in recorded(SPEC_OF.get(provider, provider), streamed=False)]
+    usual = [shapes for shapes in bodies if len(shapes) > 5]
+    always = {s for s in set.intersection(*usual[:1], *usual) if "[" not in s}
+    assert always <= set(shapes(whole(provider, REPLIES["text"])))
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral"])
+def test_events_have_no_field_that_no_real_one_had(provider: str) -> None:
+    """Each field of an event was seen in a real event of the same type, or in a whole answer."""
+    name = SPEC_OF.get(provider, provider)
+    real = {(event.get("type"), s) for event in recorded(name, streamed=True) for s in shapes(event)}
+    in_whole = {s for body in recorded(name, streamed=False) for s in shapes(body)}
+    sent = {(e.get("type"), s) for reply in REPLIES.values() for e in events(provider, reply) for s in shapes(e)}
+    unseen = {(kind, s) for kind, s in sent - real if s.removeprefix(".message") not in in_whole}
+    allowed = (*UNRECORDED.get(name, ()), *EVENT_FIELDS_SEEN_WHOLE)
+    assert {(kind, s) for kind, s in unseen if not s.startswith(allowed)} == set()
+
+
+EVENT_FIELDS_SEEN_WHOLE = (
+    # Recorded in whole answers with calls of tools, which no recorded stream has in this form.
+    ".content_block.caller",
+    ".choices[].delta.tool_calls",
+    ".usage.prompt_tokens_details",
+)
+
+
+def test_the_anthropic_events_come_in_the_recorded_order() -> None:
+    """message_start, then each block started, filled and stopped, a ping in the first, message_delta, message_stop."""
+    kinds = [event["type"] for event in events("anthropic", REPLIES["reasoning"])]
+    collapsed = [kind for kind, before in zip(kinds, ["", *kinds], strict=False) if kind != before]
+    assert collapsed == [
+        "message_start",
+        "content_block_start",
+        "ping",
+        "content_block_delta",
+        "content_block_stop",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+
+
+def test_a_deviation_is_listed_only_while_it_is_needed() -> None:
+    """A field listed as absent is never sent; one listed as extra is sent somewhere."""
+    sent: dict[str, set[str]] = {p: set() for p in PROVIDERS}
+    for provider in PROVIDERS:
+        bodies: list[Any] = [wire_of(provider).models(["m"])]
+        for reply in REPLIES.values():
+            bodies += [whole(provider, reply), *events(provider, reply)]
+        bodies.append(json.loads(wire_of(provider).error(ErrorKind.INVALID_REQUEST, None, Random(1), "x").body))
+        sent[provider] = {s.rpartition(".")[2] for body in copy.deepcopy(bodies) for s in shapes(body)}
+    for name, path, what, _ in DEVIATIONS:
+        field = path.rpartition(".")[2]
+        if what == "extra":
+            assert field in sent[name], path
+        elif field not in ("data",):
+            assert field not in sent[name], path
