@@ -9,6 +9,9 @@ import threading
 import time
 from typing import Protocol
 
+SLICE = 0.5
+"""Seconds of one system wait at most: a lock acquired without end does not see Ctrl-C on Windows (cpython#80116)."""
+
 
 class Clock(Protocol):
     """What the package needs to know of time and chance."""
@@ -23,7 +26,7 @@ class Clock(Protocol):
         """Return a random float between `low` and `high`."""
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Wait until `event` is set or `timeout` seconds have passed; return whether it was set."""
+        """Wait until `event` is set or `timeout` seconds (`math.inf`: for ever) passed; return whether it was set."""
 
 
 class SystemClock:
@@ -43,5 +46,9 @@ class SystemClock:
         return self._random.uniform(low, high)
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Wait on `event` for at most `timeout` seconds."""
-        return event.wait(timeout)
+        """Wait on `event` for at most `timeout` seconds, in slices."""
+        until = time.monotonic() + timeout
+        while not event.wait(min(SLICE, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                return False
+        return True

@@ -3,7 +3,7 @@
 The attempt loop never looks at an error otherwise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from flyllm.errors import (
@@ -17,8 +17,10 @@ from flyllm.errors import (
     LLMError,
     ManagerClosedError,
     ModelNotFoundError,
+    NoInstanceError,
     OverloadedError,
     ParseError,
+    ProviderError,
     QuotaExceededError,
     RateLimitError,
     RequestError,
@@ -44,11 +46,13 @@ class Verdict:
         retry: whether another attempt may help at all.
         exclude: what the request avoids for good; an instance that merely failed is avoided until all were tried.
         actionable: rank among a request's errors: the highest one is raised, because its owner can act on it.
+        harms: whether the failure says something about the instance; a bad request does not.
     """
 
     retry: bool
     exclude: Exclusion = Exclusion.NOTHING
     actionable: int = 0
+    harms: bool = True
 
 
 # The first class of an error's MRO that stands here decides.
@@ -59,16 +63,20 @@ _VERDICTS: dict[type[LLMError], Verdict] = {
     RateLimitError: Verdict(retry=True, actionable=1),
     OverloadedError: Verdict(retry=True),
     ServerError: Verdict(retry=True),
-    ContextLengthError: Verdict(retry=False, actionable=4),
-    ContentFilterError: Verdict(retry=False, actionable=4),
-    InvalidRequestError: Verdict(retry=True, exclude=Exclusion.MODEL, actionable=2),
+    ContextLengthError: Verdict(retry=False, actionable=4, harms=False),
+    ContentFilterError: Verdict(retry=False, actionable=4, harms=False),
+    InvalidRequestError: Verdict(retry=True, exclude=Exclusion.MODEL, actionable=2, harms=False),
     APIError: Verdict(retry=True),
     ParseError: Verdict(retry=True),
     RequestError: Verdict(retry=True),
+    # A missing SDK, or what an adapter did not foresee: the provider's other instances would fail alike.
     ConfigError: Verdict(retry=True, exclude=Exclusion.PROVIDER, actionable=3),
+    ProviderError: Verdict(retry=True, exclude=Exclusion.PROVIDER, actionable=2),
     StreamInterruptedError: Verdict(retry=False, actionable=4),
     DeadlineExceededError: Verdict(retry=False, actionable=5),
     ManagerClosedError: Verdict(retry=False, actionable=5),
+    # Nobody is left: what made the others fail says more.
+    NoInstanceError: Verdict(retry=False, actionable=-1, harms=False),
     LLMError: Verdict(retry=False),
 }
 
@@ -77,7 +85,9 @@ def classify(error: LLMError) -> Verdict:
     """Return the verdict on `error`."""
     verdict = next(_VERDICTS[cls] for cls in type(error).__mro__ if cls in _VERDICTS)
     if isinstance(error, APIError) and error.should_retry is False:
-        return Verdict(retry=True, exclude=Exclusion.PROVIDER, actionable=verdict.actionable)
+        return replace(verdict, exclude=Exclusion.PROVIDER)
+    if isinstance(error, RequestError) and error.local:
+        return replace(verdict, harms=False)
     return verdict
 
 

@@ -1,5 +1,6 @@
 """The right to make one attempt at one instance, closed exactly once with what came of it."""
 
+import threading
 from collections.abc import Callable
 from enum import Enum
 
@@ -16,18 +17,18 @@ class Outcome(Enum):
 
 
 class Lease:
-    """A reserved place at `instance`. Closing it again does nothing."""
+    """A reserved place at `instance`, chosen for `reason`. Closing it again, from any thread, does nothing."""
 
-    __slots__ = ("_close", "instance", "reason", "waited")
+    __slots__ = ("_closed", "_give_back", "instance", "reason")
 
     def __init__(
-        self, instance: Instance, waited: float, reason: str, close: Callable[["Lease", Outcome, float], None]
+        self, instance: Instance, reason: str, give_back: Callable[[Instance, Outcome, float], None]
     ) -> None:
-        self.instance, self.waited, self.reason = instance, waited, reason
-        self._close: Callable[[Lease, Outcome, float], None] | None = close
+        self.instance, self.reason = instance, reason
+        self._give_back = give_back
+        self._closed = threading.Lock()  # taken once, by the thread that closes, and never released
 
     def close(self, outcome: Outcome, seconds: float) -> None:
         """Give the place back after an attempt of `seconds`."""
-        close, self._close = self._close, None
-        if close is not None:
-            close(self, outcome, seconds)
+        if self._closed.acquire(blocking=False):
+            self._give_back(self.instance, outcome, seconds)

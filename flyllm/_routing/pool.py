@@ -14,27 +14,32 @@ from flyllm._routing.instance import Instance, InstanceSnapshot, InstanceState
 from flyllm._routing.lease import Lease, Outcome
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy
-from flyllm.errors import DeadlineExceededError, LLMError, ManagerClosedError, NoInstanceError
+from flyllm.errors import ConfigError, DeadlineExceededError, LLMError, ManagerClosedError, NoInstanceError
 
 
 class _Waiter:
     """A request in the queue. Its event is set once `lease` or `error` is."""
 
-    __slots__ = ("arrived", "error", "lease", "ready", "route")
+    __slots__ = ("error", "lease", "ready", "route")
 
-    def __init__(self, route: Route, arrived: float) -> None:
-        self.route, self.arrived = route, arrived
+    def __init__(self, route: Route) -> None:
+        self.route = route
         self.ready = threading.Event()
         self.lease: Lease | None = None
         self.error: LLMError | None = None
 
 
 class Pool:
-    """All instances of a manager. `strategy` is called under the lock only if it is one of ours."""
+    """All instances of a manager.
+
+    A strategy of ours chooses under the lock. A `foreign_strategy`, the user's, gets snapshots outside it; only where
+    a waiter is handed a place is it not asked, since there is then but one place to give.
+    """
 
     def __init__(self, strategy: Strategy, clock: Clock, *, foreign_strategy: bool) -> None:
         self._clock = clock
         self._strategy = strategy
+        self._strategy_name = str(getattr(strategy, "name", type(strategy).__name__))
         self._foreign = foreign_strategy
         # Guards all below and every InstanceState. A leaf: nothing that blocks, logs or calls out runs under it.
         self._lock = threading.Lock()
@@ -60,30 +65,32 @@ class Pool:
     def acquire(self, route: Route, deadline: Deadline) -> Lease:
         """Return a lease on the instance chosen for `route`, waiting for a free place until `deadline`.
 
-        Raises NoInstanceError where none may serve it, DeadlineExceededError, ManagerClosedError.
+        Raises NoInstanceError where none may serve it, DeadlineExceededError, ManagerClosedError, and ConfigError
+        where a strategy of the user's fails.
         """
-        arrived = self._clock.monotonic()
-        lease = self._acquire_by_foreign_strategy(route) if self._foreign else None
-        if lease is not None:
-            return lease
-        with self._lock:
-            self._check(route)
-            free = self._free(route)
-            if free:
-                return self._take(self._choose(free), route, 0.0)
-            waiter = _Waiter(route, arrived)
-            self._waiters.append(waiter)
+        while True:
+            with self._lock:
+                self._check(route)
+                free = self._free(route)
+                if not free:
+                    waiter = _Waiter(route)
+                    self._waiters.append(waiter)
+                    break
+                if not self._foreign:
+                    return self._take(self._choose(free), route)
+                candidates = [state.snapshot() for state in free]
+            chosen = self._ask(candidates)
+            with self._lock:
+                self._check(route)
+                state = self._states[chosen]
+                if state in self._free(route):  # else another thread was faster: ask again
+                    return self._take(state, route)
         return self._wait(waiter, deadline)
 
-    def untried(self, route: Route) -> bool:
-        """Whether `route` may still go to an instance that it has not tried in this round."""
+    def eligible(self, route: Route) -> list[int]:
+        """Return the ids of the instances that may serve `route`, busy ones included."""
         with self._lock:
-            return any(state.id not in route.tried for state in self._eligible(route))
-
-    def eligible(self, route: Route) -> bool:
-        """Whether any instance may serve `route`."""
-        with self._lock:
-            return bool(self._eligible(route))
+            return [state.id for state in self._eligible(route)]
 
     def snapshots(self) -> list[InstanceSnapshot]:
         """Return all instances as they are now, by id."""
@@ -111,17 +118,15 @@ class Pool:
 
     def _wait(self, waiter: _Waiter, deadline: Deadline) -> Lease:
         try:
-            # Sliced: a lock acquired without end ignores Ctrl-C on Windows (cpython#80116).
-            while not self._clock.wait(waiter.ready, min(0.5, deadline.remaining())):
-                if deadline.passed:
-                    break
+            self._clock.wait(waiter.ready, deadline.remaining())
         except BaseException:
             self._leave(waiter)
             if waiter.lease is not None:  # it came together with the interrupt
                 waiter.lease.close(Outcome.IGNORED, 0.0)
             raise
-        self._leave(waiter)
-        if waiter.lease is not None:
+        if waiter.lease is None:
+            self._leave(waiter)
+        if waiter.lease is not None:  # also where it came between the timeout and the leaving
             return waiter.lease
         raise waiter.error or DeadlineExceededError("no instance became free before the request's deadline")
 
@@ -130,21 +135,17 @@ class Pool:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
-    def _acquire_by_foreign_strategy(self, route: Route) -> Lease | None:
-        """Let the user's strategy choose outside the lock, then take its choice if it is still free."""
-        while True:
-            with self._lock:
-                self._check(route)
-                candidates = [state.snapshot() for state in self._free(route)]
-            if not candidates:
-                return None
+    def _ask(self, candidates: list[InstanceSnapshot]) -> int:
+        """Let the user's strategy choose; return the id of the instance."""
+        name = self._strategy_name
+        try:
             chosen = self._strategy.select(candidates)
-            with self._lock:
-                state = self._states.get(getattr(chosen, "id", -1))
-                if state is None or all(state.id != candidate.id for candidate in candidates):
-                    raise TypeError(f"strategy {self._strategy!r} returned {chosen!r}, which is none of the candidates")
-                if state in self._free(route):
-                    return self._take(state, route, 0.0)
+        except Exception as exc:
+            raise ConfigError(f"the strategy '{name}' failed: {type(exc).__name__}: {exc}") from exc
+        if not isinstance(chosen, InstanceSnapshot) or all(chosen.id != candidate.id for candidate in candidates):
+            shown = chosen.name if isinstance(chosen, InstanceSnapshot) else type(chosen).__name__
+            raise ConfigError(f"the strategy '{name}' must return one of its candidates, it returned {shown}")
+        return chosen.id
 
     # Everything below runs under the lock.
 
@@ -157,22 +158,23 @@ class Pool:
         return [s for s in untried if s.in_flight < s.max_concurrency]
 
     def _choose(self, free: Sequence[InstanceState]) -> InstanceState:
-        return free[0] if len(free) == 1 else self._strategy.select(free)
+        return free[0] if self._foreign or len(free) == 1 else self._strategy.select(free)
 
-    def _take(self, state: InstanceState, route: Route, waited: float) -> Lease:
+    def _take(self, state: InstanceState, route: Route) -> Lease:
         self._selections += 1
         state.last_selected = self._selections
         state.in_flight += 1
-        reason = "failover" if route.tried else "retry" if route.rounds else self._reason()
-        return Lease(state.instance, waited, reason, self._give_back)
+        return Lease(state.instance, self._reason(state, route), self._give_back)
 
-    def _reason(self) -> str:
-        return getattr(self._strategy, "name", type(self._strategy).__name__)
+    def _reason(self, state: InstanceState, route: Route) -> str:
+        if route.last is None:
+            return self._strategy_name
+        return "retry" if route.last == state.id else "failover"
 
-    def _give_back(self, lease: Lease, outcome: Outcome, seconds: float) -> None:
+    def _give_back(self, instance: Instance, outcome: Outcome, seconds: float) -> None:
         now = self._clock.monotonic()
         with self._lock:
-            state = self._states[lease.instance.id]
+            state = self._states[instance.id]
             state.in_flight -= 1
             if outcome is not Outcome.IGNORED:
                 state.record(seconds, now, success=outcome is Outcome.SUCCESS)
@@ -180,16 +182,12 @@ class Pool:
 
     def _hand_out(self) -> None:
         """Give free places to waiters, the longest waiting first."""
-        if not self._waiters:
-            return
-        now = self._clock.monotonic()
         for waiter in list(self._waiters):
-            if not any(s.in_flight < s.max_concurrency for s in self._states.values()):
+            if not any(s.enabled and s.in_flight < s.max_concurrency for s in self._states.values()):
                 return
             free = self._free(waiter.route)
             if free:
-                chosen = free[0] if self._foreign else self._choose(free)
-                waiter.lease = self._take(chosen, waiter.route, now - waiter.arrived)
+                waiter.lease = self._take(self._choose(free), waiter.route)
                 self._waiters.remove(waiter)
                 waiter.ready.set()
 

@@ -21,6 +21,7 @@ class EnvironmentText(str):
     written: str
 
     def __new__(cls, value: str, written: str) -> Self:
+        """Hold `value`, and show `written` for it."""
         text = super().__new__(cls, value)
         text.written = written
         return text

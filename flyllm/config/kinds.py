@@ -48,6 +48,14 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
 
 
+def _is_limit(value: object) -> bool:
+    return value is None or _is_seconds(value) or (isinstance(value, float) and value == math.inf)
+
+
+def _is_choice(value: object) -> bool:
+    return isinstance(value, str) and value in get_args(UnsupportedParams)
+
+
 def _is_strategy(value: object) -> bool:
     return isinstance(value, str) or (not isinstance(value, type) and callable(getattr(value, "select", None)))
 
@@ -56,15 +64,15 @@ TEXT = Kind("a string", _is_text)
 FILLED = Kind("a non-empty string", _is_filled)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 NAMES = Kind("a list of task names", _is_names)
-TABLE = Kind("a table", _is_table)
+TABLE = Kind("a table with string keys", _is_table)
 HEADERS = Kind("a table of strings", _is_table, secret=True)
 KEY = Kind("a string", lambda value: isinstance(value, Secret), secret=True)
 SECONDS = Kind("a number of seconds above 0", _is_seconds)
-LIMIT = Kind("a number of seconds above 0, or inf for no limit", lambda value: value == math.inf or _is_seconds(value))
+LIMIT = Kind("a number of seconds above 0, or inf (None in Python) for no limit", _is_limit)
 COUNT = Kind("a whole number of at least 1", lambda value: _is_whole(value, 1))
-COUNT_OR_NONE = Kind("a whole number of at least 0", lambda value: _is_whole(value, 0))
+COUNT_OR_ZERO = Kind("a whole number of at least 0", lambda value: _is_whole(value, 0))
 STRATEGY = Kind("a strategy's name or an object with a select method", _is_strategy)
-CHOICE = Kind(" or ".join(f'"{word}"' for word in get_args(UnsupportedParams)), get_args(UnsupportedParams).__contains__)
+CHOICE = Kind(" or ".join(f'"{word}"' for word in get_args(UnsupportedParams)), _is_choice)
 
 INSTANCE_KINDS = {
     "provider": FILLED,
@@ -80,10 +88,13 @@ INSTANCE_KINDS = {
     "timeout": SECONDS,
     "max_concurrency": COUNT,
 }
+FILE_KEYS = {"provider": "type"}
+"""Fields of an instance whose key in a file is another word."""
+
 TASK_KINDS = {"name": FILLED, "params": TABLE, "timeout": SECONDS}
 SETTING_KINDS = {
     "strategy": STRATEGY,
-    "max_retries": COUNT_OR_NONE,
+    "max_retries": COUNT_OR_ZERO,
     "timeout": LIMIT,
     "attempt_timeout": SECONDS,
     "max_workers": COUNT,

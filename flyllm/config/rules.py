@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from flyllm._secret import redact
 from flyllm.config.environment import EnvironmentText
 from flyllm.config.kinds import sendable
 from flyllm.config.model import InstanceConfig
@@ -16,6 +17,7 @@ from flyllm.providers.registry import REGISTRY
 _KEY = re.compile(r"[!-~]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _HEADER_VALUE = re.compile(r"[\t -~]*")  # the HTTP clients encode headers as ASCII
+_SECRET_PARTS = frozenset("@?#")
 
 Rule = Callable[[InstanceConfig, str], list[str]]
 
@@ -28,27 +30,40 @@ def row_of(instance: InstanceConfig) -> ProviderSpec | None:
 def _known_provider(instance: InstanceConfig, where: str) -> list[str]:
     if row_of(instance):
         return []
-    near = hint(instance.provider, REGISTRY)
-    return [f"Unknown provider type '{instance.provider}' in {where}{near}\n  → Valid types: {', '.join(REGISTRY)}"]
+    name, near = redact(f"{instance.provider}"), hint(instance.provider, REGISTRY)
+    return [f"Unknown provider type '{name}' in {where}{near}\n  → Valid types: {', '.join(REGISTRY)}"]
 
 
-def _reachable(instance: InstanceConfig, where: str) -> list[str]:
+def _known_api(instance: InstanceConfig, where: str) -> list[str]:
     row = row_of(instance)
-    if row is None:
-        return []
     try:
-        resolve(row, instance.endpoint, instance.api or None)
+        if row is not None:
+            resolve(row, None, instance.api or None)
     except ValueError as exc:
-        # The reason may quote a part of the value, which must not be shown when it came from a variable.
-        from_variable = isinstance(instance.endpoint, EnvironmentText) or isinstance(instance.api, EnvironmentText)
-        reason = f"Endpoint '{instance.endpoint}' or api '{instance.api}' is not usable" if from_variable else exc
-        return [f"{reason}\n  → In {where}"]
+        return [f"{exc}\n  → In {where}.api"]
     return []
+
+
+def _usable_endpoint(instance: InstanceConfig, where: str) -> list[str]:
+    row, endpoint = row_of(instance), instance.endpoint or ""
+    try:
+        if row is not None:
+            resolve(row, endpoint, None)
+    except ValueError as exc:
+        # The reason quotes from the endpoint, which may hold a password, a token or a variable's value.
+        private = isinstance(endpoint, EnvironmentText) or not _SECRET_PARTS.isdisjoint(endpoint)
+        reason = "The endpoint is not an http(s) URL without user, query and fragment" if private else exc
+        return [f"{reason}\n  → In {where}.endpoint"]
+    return []
+
+
+def _key(instance: InstanceConfig) -> str:
+    return instance.api_key.reveal().strip()
 
 
 def _key_given(instance: InstanceConfig, where: str) -> list[str]:
     row = row_of(instance)
-    if row is None or not row.needs_key or instance.api_key or not _is_public(row, instance.endpoint):
+    if row is None or not row.needs_key or _key(instance) or not _is_public(row, instance.endpoint):
         return []
     return [
         f"Empty api_key for provider '{row.name}' in {where}\n"
@@ -61,20 +76,21 @@ def _is_public(row: ProviderSpec, endpoint: str | None) -> bool:
         return True
     try:
         host = urlsplit(resolve(row, endpoint, None)[1]).hostname
-    except ValueError:  # not a URL, which `_reachable` reports
+    except ValueError:  # not a URL, which `_usable_endpoint` reports
         return False
     return host == urlsplit(row.root).hostname
 
 
 def _key_clean(instance: InstanceConfig, where: str) -> list[str]:
-    if _KEY.fullmatch(instance.api_key.reveal()):
+    if _KEY.fullmatch(_key(instance)):
         return []
     return [f"The api_key in {where} holds a blank, a line break or a character outside ASCII\n  → Copy the key again"]
 
 
 def _headers_clean(instance: InstanceConfig, where: str) -> list[str]:
     faults = []
-    for name, value in instance.headers.items():
+    headers: Mapping[str, object] = instance.headers
+    for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             faults.append(f"Header name {name!r} in {where}.headers is not allowed in HTTP")
         if not isinstance(value, str):
@@ -104,7 +120,8 @@ def _params_sendable(instance: InstanceConfig, where: str) -> list[str]:
 
 RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"provider"}), _known_provider),
-    (frozenset({"provider", "endpoint", "api"}), _reachable),
+    (frozenset({"provider", "api"}), _known_api),
+    (frozenset({"provider", "endpoint"}), _usable_endpoint),
     (frozenset({"provider", "endpoint", "api_key"}), _key_given),
     (frozenset({"api_key"}), _key_clean),
     (frozenset({"headers"}), _headers_clean),

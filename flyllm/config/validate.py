@@ -5,18 +5,15 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from flyllm._routing.strategies import STRATEGY_NAMES
-from flyllm._secret import redact
+from flyllm._secret import Secret, redact
 from flyllm.config.environment import is_unresolved
-from flyllm.config.kinds import INSTANCE_KINDS, NAMES, SETTING_KINDS, TASK_KINDS, Kind
+from flyllm.config.kinds import FILE_KEYS, INSTANCE_KINDS, KEY, NAMES, SETTING_KINDS, TASK_KINDS, Kind
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.config.normal import normal
 from flyllm.config.rules import RULES, params_sendable
 from flyllm.config.wording import found, hint, noun
 from flyllm.errors import ConfigError
 from flyllm.tasks import TaskDefinition
-
-FILE_KEYS = {"provider": "type"}
-"""Fields whose key in a file is another word."""
 
 # A shorter text may be an ordinary word, as in api_key = "ollama"; hiding it would garble the messages.
 _SHORTEST_KEY_HIDDEN = 16
@@ -33,12 +30,14 @@ def validated(config: ManagerConfig, faults: Sequence[str] = (), title: str = "T
 def faults_of(config: ManagerConfig) -> list[str]:
     """Return what is wrong with `config`, in the order of a file: settings, tasks, providers."""
     faults = [*_settings(config), *_tasks(config.tasks), *_instances(config.instances), *_links(config)]
-    keys = [i.api_key for i in config.instances if _is_long(i.api_key)]
-    return [redact(fault, *keys) for fault in faults]
+    keys = [i.api_key.reveal().strip() for i in config.instances if KEY.accepts(i.api_key)]
+    return [_without_keys(fault, [key for key in keys if len(key) >= _SHORTEST_KEY_HIDDEN]) for fault in faults]
 
 
-def _is_long(api_key: object) -> bool:
-    return KEY.accepts(api_key) and len(api_key.reveal()) >= _SHORTEST_KEY_HIDDEN
+def _without_keys(fault: str, keys: Sequence[str]) -> str:
+    # No rule prints a key, but a key may also stand where it does not belong: in a URL, as the model's name.
+    # Other faults are left alone, since redact also masks what only looks like a key: a task named key_points.
+    return redact(fault, *map(Secret, keys)) if any(key in fault for key in keys) else fault
 
 
 def _settings(config: ManagerConfig) -> Iterator[str]:
@@ -82,7 +81,7 @@ def _kinds(values: Any, kinds: Mapping[str, Kind], where: str) -> tuple[list[str
             continue
         if kind.accepts(value) or (value is None and field.default is None):
             sound.add(field.name)
-        elif value is None and field.default is MISSING:
+        elif value is None and field.default is MISSING and field.default_factory is MISSING:
             faults.append(f"Missing key '{_key(field.name)}' in {where}\n  → It must be {kind.noun}")
         else:
             shown = noun(value) if kind.secret else found(value)
@@ -120,8 +119,8 @@ def _links(config: ManagerConfig) -> Iterator[str]:
     served = {task for tasks in lists for task in tasks}
     for name in dict.fromkeys(names):
         if name not in served and config.instances:
-            yield f"Task '{name}' is served by no provider\n  → Add it to a provider's tasks list or remove its definition"
+            yield f"Task '{name}' is served by no provider\n  → Add it to a provider's tasks list or remove it"
 
 
 def _display(instance: InstanceConfig) -> str:
-    return f"{instance.name}" if instance.name else f"{instance.provider}/{instance.model}"
+    return f"{instance.name}" if instance.name else redact(f"{instance.provider}/{instance.model}")

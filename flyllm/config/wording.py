@@ -5,6 +5,8 @@ from datetime import date, time
 from difflib import get_close_matches
 from typing import Any
 
+from flyllm._secret import redact
+
 _NOUNS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "a boolean"),
     (str, "a string"),
@@ -19,7 +21,9 @@ _LONGEST_SHOWN = 60
 
 def noun(value: object) -> str:
     """Say what sort of thing `value` is, without showing it."""
-    return next((word for types, word in _NOUNS if isinstance(value, types)), f"an object of type {type(value).__name__}")
+    return next(
+        (word for types, word in _NOUNS if isinstance(value, types)), f"an object of type {type(value).__name__}"
+    )
 
 
 def found(value: object) -> str:
@@ -27,7 +31,7 @@ def found(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        text = f"{value}"
+        text = redact(f"{value}")
         return f"the string {text!r}" if len(text) <= _LONGEST_SHOWN else f"a string of {len(text)} characters"
     if isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64):
         return f"{value}"

@@ -93,7 +93,7 @@ class ChunkReader:
     def read(self, data: Mapping[str, Any], event: str = "") -> Delta:
         """Return what one chunk adds; raise the error that stands in it."""
         error = data.get("error") or _path(data, "x_groq", "error")
-        if error or event == "error":
+        if error or event == "error" or data.get("object") == "error":  # the last is Mistral's
             raise in_band_error({"error": error} if error else data, {})
         choice = self._choice(dicts(data.get("choices")))
         piece = mapping(choice.get("delta"))
@@ -184,6 +184,7 @@ def _cached(data: Any) -> int | None:
     for path in (
         ("prompt_tokens_details", "cached_tokens"),
         ("prompt_cache_hit_tokens",),
+        ("num_cached_tokens",),  # Mistral
         ("cached_tokens",),
     ):
         found = count(data, *path)

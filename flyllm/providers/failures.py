@@ -2,7 +2,8 @@
 
 Free text decides only together with a status, where a provider has no code for the case.
 Sources: docs.claude.com/en/api/errors, platform.openai.com/docs/guides/error-codes,
-cloud.google.com/apis/design/errors, docs.mistral.ai, docs.cohere.com/reference/errors, console.groq.com/docs/errors (2026-11).
+cloud.google.com/apis/design/errors, docs.mistral.ai, docs.cohere.com/reference/errors,
+console.groq.com/docs/errors (2026-11).
 """
 
 import re

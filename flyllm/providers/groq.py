@@ -6,6 +6,7 @@ import groq
 import httpx
 
 from flyllm.providers.chat_completions import ChatCompletions
+from flyllm.providers.stainless import pinned_headers
 
 
 class GroqChat(ChatCompletions):
@@ -23,6 +24,5 @@ class GroqChat(ChatCompletions):
             base_url=settings.base_url,
             max_retries=0,
             http_client=http,
-            # Spelt as the SDK spells it: in another case two Authorization headers would go out.
-            default_headers={"Authorization": f"Bearer {settings.api_key.reveal()}", **settings.headers},
+            default_headers=pinned_headers(settings, "GROQ_CUSTOM_HEADERS", groq.omit),
         )

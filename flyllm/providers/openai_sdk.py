@@ -1,13 +1,12 @@
 """The openai SDK's client, for every wire that is spoken through it."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx2
 import openai
 
 from flyllm.providers.model_list import read_models
-from flyllm.providers.stainless import StainlessAdapter
+from flyllm.providers.stainless import StainlessAdapter, pinned_headers
 from flyllm.types import ModelInfo
 
 
@@ -26,18 +25,19 @@ class OpenAIAdapter(StainlessAdapter):
             base_url=settings.base_url,
             max_retries=0,
             http_client=http,
-            default_headers=self._headers(),
+            default_headers={
+                "OpenAI-Organization": openai.omit,
+                "OpenAI-Project": openai.omit,
+                **pinned_headers(settings, "OPENAI_CUSTOM_HEADERS", openai.omit),
+            },
         )
 
-    def _headers(self) -> Mapping[str, Any]:
-        """Pin what environment variables would otherwise set; `omit` is the SDK's word for no such header."""
-        key = self.settings.api_key
-        return {
-            "Authorization": f"Bearer {key.reveal()}" if key else openai.omit,
-            "OpenAI-Organization": openai.omit,
-            "OpenAI-Project": openai.omit,
-            **self.settings.headers,
-        }
+    def options(self, seconds: float) -> dict[str, Any]:
+        """Return the SDK's options of one request; without a key the SDK wants to be told each time."""
+        settings = self.settings
+        if settings.api_key or "authorization" in map(str.lower, settings.headers):
+            return super().options(seconds)
+        return {**super().options(seconds), "headers": {"Authorization": openai.omit}}
 
     def read_models(self, response: Any) -> list[ModelInfo]:
         """Return the models in the reply to a model list request."""

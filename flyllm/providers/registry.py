@@ -20,6 +20,7 @@ _OPENAI_PARAMS = {
 }
 _COMPATIBLE_PARAMS = {**_OPENAI_PARAMS, "max_tokens": "max_tokens"}
 _LOCAL_PARAMS = {**_COMPATIBLE_PARAMS, "top_k": "top_k"}
+_SONAR_PARAMS = {name: wire for name, wire in _LOCAL_PARAMS.items() if name != "seed"}
 _RESPONSES_PARAMS = {"max_tokens": "max_output_tokens", "temperature": "temperature", "top_p": "top_p"}
 _CHAT = "flyllm.providers.openai_chat:OpenAIChat"
 _RESPONSES = "flyllm.providers.openai_responses:OpenAIResponses"
@@ -76,14 +77,14 @@ REGISTRY: dict[str, ProviderSpec] = {
                     suffix=r"/models(/[^/:]+)?(:\w+)?",
                     version="/v1beta",
                     params={
-                        "max_tokens": "max_output_tokens",
+                        "max_tokens": "maxOutputTokens",
                         "temperature": "temperature",
-                        "top_p": "top_p",
-                        "top_k": "top_k",
-                        "stop": "stop_sequences",
+                        "top_p": "topP",
+                        "top_k": "topK",
+                        "stop": "stopSequences",
                         "seed": "seed",
-                        "presence_penalty": "presence_penalty",
-                        "frequency_penalty": "frequency_penalty",
+                        "presence_penalty": "presencePenalty",
+                        "frequency_penalty": "frequencyPenalty",
                     },
                 ),
                 _chat(_COMPATIBLE_PARAMS, version="/v1beta/openai"),
@@ -168,7 +169,7 @@ REGISTRY: dict[str, ProviderSpec] = {
                     version="/v1",
                     params=_RESPONSES_PARAMS,
                 ),
-                _chat({**_COMPATIBLE_PARAMS, "top_k": "top_k"}),
+                _chat(_SONAR_PARAMS),
             ),
         ),
         ProviderSpec(

@@ -4,6 +4,7 @@
 headers, timeouts and errors but builds no pydantic models, about 40 % of a typed call's CPU time.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -68,9 +69,7 @@ class StainlessAdapter:
         """Return the models of the provider's model list."""
 
         def send() -> list[ModelInfo]:
-            response = self._clients.get().get(
-                "/models", cast_to=self.httpx.Response, options={"timeout": self._timeout(timeout)}
-            )
+            response = self._clients.get().get("/models", cast_to=self.httpx.Response, options=self.options(timeout))
             return self.read_models(response)
 
         return exchange(self.settings, send)
@@ -78,6 +77,10 @@ class StainlessAdapter:
     def read_models(self, response: Any) -> list[ModelInfo]:
         """Return the models in the reply to a model list request."""
         raise NotImplementedError
+
+    def options(self, seconds: float) -> dict[str, Any]:
+        """Return the SDK's options of one request."""
+        return {"timeout": timeout(self.httpx, seconds)}
 
     def close(self) -> None:
         """Release all connections."""
@@ -88,13 +91,10 @@ class StainlessAdapter:
             self.settings.api.path,
             cast_to=self.httpx.Response,
             body=body,
-            options={"timeout": self._timeout(seconds)},
+            options=self.options(seconds),
             stream=stream,
             stream_cls=self.stream_class if stream else None,
         )
-
-    def _timeout(self, seconds: float) -> Any:
-        return timeout(self.httpx, seconds)
 
     @staticmethod
     def _answer(response: Any) -> dict[str, Any]:
@@ -102,3 +102,24 @@ class StainlessAdapter:
         if data.get("error") or data.get("type") == "error":
             raise in_band_error(data, response.headers)
         return data
+
+
+def environment_headers(variable: str) -> tuple[str, ...]:
+    """Return the names of the headers that an SDK would take from environment variable `variable`, as spelt there."""
+    lines = os.environ.get(variable, "").split("\n")
+    return tuple(line.partition(":")[0].strip() for line in lines if ":" in line)
+
+
+def pinned_headers(settings: ProviderSettings, variable: str, omit: Any) -> dict[str, Any]:
+    """Return default headers that the SDK's environment `variable` of headers cannot add to or change.
+
+    `omit` is the SDK's word for no such header. An Authorization of the settings takes the place of the key.
+    """
+    key, own = settings.api_key, {name.lower() for name in settings.headers}
+    bearer = f"Bearer {key.reveal()}" if key and "authorization" not in own else omit
+    pinned = dict.fromkeys(environment_headers(variable), omit)
+    for name, value in {"Authorization": bearer, **settings.headers}.items():
+        # To the end: openai lets the last of several spellings win, groq sends them all.
+        pinned.pop(name, None)
+        pinned[name] = value
+    return pinned

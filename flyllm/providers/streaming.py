@@ -15,21 +15,29 @@ EventReader = Callable[[Iterator[ServerEvent]], Iterator[Delta]]
 
 
 class EventStream:
-    """A `DeltaStream` over an HTTP reply of server-sent events.
+    """A `DeltaStream` over an HTTP reply of server-sent events, or of what else `frames` cuts bytes into.
 
     `read` yields deltas and returns when it saw the provider's terminal event; it ends by `unfinished()` otherwise.
     """
 
-    def __init__(self, settings: ProviderSettings, response: Any, read: EventReader) -> None:
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        response: Any,
+        read: Callable[[Iterator[Any]], Iterator[Delta]],
+        *,
+        frames: Callable[[Iterable[bytes]], Iterator[Any]] = events,
+        media_type: str = "event-stream",
+    ) -> None:
         self._response = response
         self.headers: Mapping[str, str] = response.headers
         self.request_id = request_id(response.headers)
         try:
-            exchange(settings, lambda: _require_events(response))
+            exchange(settings, lambda: _require(media_type, response))
         except BaseException:
             response.close()
             raise
-        self._deltas = guard(settings, self._closing(read(events(response.iter_bytes()))))
+        self._deltas = guard(settings, self._closing(read(frames(response.iter_bytes()))))
 
     def __iter__(self) -> Iterator[Delta]:
         return self
@@ -63,12 +71,12 @@ def unfinished(terminal: str) -> RequestError:
     return RequestError(f"the stream ended early: it closed without {terminal}")
 
 
-def _require_events(response: Any) -> None:
+def _require(media_type: str, response: Any) -> None:
     content_type = response.headers.get("content-type", "")
-    if "event-stream" in content_type:
+    if media_type in content_type:
         return
     content = response.read()
     body = decode(content, content_type)
-    if "error" in body or body.get("type") == "error":
+    if "error" in body or "error" in (body.get("type"), body.get("object")):
         raise in_band_error(body, response.headers)
     raise ParseError(f"expected a stream of events, the provider sent {content_type or 'no content type'}")

@@ -29,7 +29,7 @@ KEEPALIVE = 30.0
 
 SHARD_CONNECTIONS = 32
 SHARDS = 32
-"""httpx 0.28 serialises on its pool: a request's cost grows with the square of the pool's size, so threads are spread."""
+"""httpx 0.28 serialises on its pool: cost grows with the square of the pool's size, so threads are spread."""
 
 _received = threading.local()
 
@@ -50,12 +50,19 @@ def http_client(httpx: ModuleType, connections: int) -> Any:
         verify=tls_context(),
         trust_env=False,
         follow_redirects=False,
-        limits=httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
-        ),
+        limits=_limits(httpx, connections),
         timeout=httpx.Timeout(60.0, connect=CONNECT_TIMEOUT),
         event_hooks={"response": [remember]},
     )
+
+
+def http_transport(httpx: ModuleType, connections: int) -> Any:
+    """Return what is below such a client, for an SDK that must have a client of its own."""
+    return httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=_limits(httpx, connections))
+
+
+def _limits(httpx: ModuleType, connections: int) -> Any:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE)
 
 
 def timeout(httpx: ModuleType, seconds: float) -> Any:
@@ -74,10 +81,21 @@ def received() -> Any:
 
 
 class Clients(Generic[T]):
-    """SDK clients of one adapter: one, or for httpx 0.28 one per group of threads; made on first use."""
+    """SDK clients of one adapter: one, or for httpx 0.28 one per group of threads; made on first use.
 
-    def __init__(self, build: Callable[[Any], T], httpx: ModuleType, connections: int, *, sharded: bool) -> None:
-        self._build, self._httpx = build, httpx
+    `build` makes an SDK client over what `connect` opened for so many connections: an HTTP client or a transport.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[Any], T],
+        httpx: ModuleType,
+        connections: int,
+        *,
+        sharded: bool,
+        connect: Callable[[ModuleType, int], Any] = http_client,
+    ) -> None:
+        self._build, self._httpx, self._connect = build, httpx, connect
         self._shards = SHARDS if sharded else 1
         self._connections = SHARD_CONNECTIONS if sharded else connections
         self._lock = threading.Lock()  # guards _made and _pid
@@ -96,7 +114,7 @@ class Clients(Generic[T]):
             if self._pid != os.getpid():
                 self._pid, self._made = os.getpid(), {}
             if shard not in self._made:
-                http = http_client(self._httpx, self._connections)
+                http = self._connect(self._httpx, self._connections)
                 self._made[shard] = (self._build(http), http)
             return self._made[shard][0]
 

@@ -4,8 +4,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from inspect import signature
 from random import Random
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from flyllm.testing.answers import completed, count_tokens, default_text, vectors
 from flyllm.testing.behaviour import Behaviour
@@ -44,6 +46,14 @@ class NamesUnknownPaths(Protocol):
 
     def not_found(self, method: str, path: str, rng: Random) -> HttpReply:
         """Return the answer to an unknown path or method."""
+
+
+@runtime_checkable
+class TypesStreamsByCall(Protocol):
+    """A wire whose streams have more than one content type."""
+
+    def stream_type(self, call: Call) -> str:
+        """Return the content type of the stream that answers `call`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class Answerer:
         if not wait:
             return None
         limits = self.limiter.state if self.limiter else Limits()
-        reply = _with_retry_after(wire.error(ErrorKind.RATE_LIMIT, None, rng), wait)
+        reply = _error(wire, ErrorKind.RATE_LIMIT, None, wait, rng)
         return _plain(wire, reply, call, limits, rng)
 
     # ---- answering
@@ -149,7 +159,7 @@ class Answerer:
             answer = (
                 self._answered(wire, call, behaviour, rng)
                 if kind is None
-                else _from_reply(_failed(wire, kind, behaviour, rng))
+                else _from_reply(_error(wire, kind, behaviour.message, behaviour.retry_after, rng))
             )
         except BadRequest as error:
             answer = _from_reply(wire.error(error.kind, error.message, rng, error.param))
@@ -180,7 +190,7 @@ class Answerer:
         return Answer(
             200,
             {},
-            wire.stream_content_type,
+            wire.stream_type(call) if isinstance(wire, TypesStreamsByCall) else wire.stream_content_type,
             frames=wire.stream(call, reply, rng),
             error_frame=lambda fault: _error_frame(wire, fault, rng),
         )
@@ -209,15 +219,26 @@ def _not_found(wire: Wire, request: Request, rng: Random) -> HttpReply:
     return wire.error(ErrorKind.MODEL_NOT_FOUND, f"Not found: {request.method} {request.path}", rng)
 
 
-def _failed(wire: Wire, kind: ErrorKind, behaviour: Behaviour, rng: Random) -> HttpReply:
-    reply = wire.error(kind, behaviour.message, rng)
-    return reply if behaviour.retry_after is None else _with_retry_after(reply, behaviour.retry_after)
+def _error(wire: Wire, kind: ErrorKind, message: str | None, retry_after: float | str | None, rng: Random) -> HttpReply:
+    if retry_after is None:
+        return wire.error(kind, message, rng)
+    if isinstance(retry_after, str):
+        return _with_header(wire.error(kind, message, rng), retry_after)
+    # Fractions are sent as they are: the standard has whole seconds, SDKs read both.
+    text = f"{retry_after:.3f}".rstrip("0").rstrip(".")
+    if _tells_retry_in_body(type(wire)):
+        return _with_header(cast(Any, wire).error(kind, message, rng, retry_after=retry_after), text)
+    return _with_header(wire.error(kind, message, rng), text)
 
 
-def _with_retry_after(reply: HttpReply, value: float | str) -> HttpReply:
-    # The header takes whole seconds or a date; fractions are sent as they are, which SDKs accept.
-    text = value if isinstance(value, str) else f"{value:.3f}".rstrip("0").rstrip(".")
-    return replace(reply, headers={**reply.headers, "retry-after": text})
+@cache
+def _tells_retry_in_body(wire: type[Any]) -> bool:
+    # Google's wire takes the seconds as well, because Google repeats them in the body.
+    return "retry_after" in signature(wire.error).parameters
+
+
+def _with_header(reply: HttpReply, retry_after: str) -> HttpReply:
+    return replace(reply, headers={**reply.headers, "retry-after": retry_after})
 
 
 def _faulty(answer: Answer, wire: Wire, behaviour: Behaviour, rng: Random) -> Answer:

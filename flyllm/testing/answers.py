@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from random import Random
 
-from flyllm.testing.wires.base import Call, Operation, Reply
+from flyllm.testing.wires.base import Call, Reply
 from flyllm.testing.wires.openai_parts import arguments
 
 _WORDS = """
@@ -54,8 +54,3 @@ def _vector(text: str, size: int) -> list[float]:
     rng = Random(text)
     # Multiples of 2**-20 survive the trip through 32-bit floats unchanged.
     return [rng.randint(-(2**20), 2**20) / 2**20 for _ in range(size)]
-
-
-def is_generation(call: Call) -> bool:
-    """Whether a call asks the model to say something."""
-    return call.operation in (Operation.CHAT, Operation.STREAM)

@@ -85,7 +85,9 @@ def behaviour_of(outcome: Outcome, base: Behaviour, **changes: Any) -> Behaviour
         return replace(base, **{"error": kind, "status": outcome, "error_rate": None, **changes})
     if isinstance(outcome, Fault | StreamFault):
         return replace(base, **{"fault": outcome, **changes})
-    return replace(base, **{"reply": outcome, "error": None, "fault": None, "body": None, **changes})
+    # Beside an error_rate the error only says what fails, not that it fails.
+    error = base.error if base.error_rate is not None else None
+    return replace(base, **{"reply": outcome, "error": error, "fault": None, "body": None, **changes})
 
 
 def lognormal(mean: float, sigma: float = 0.5) -> Callable[[Random], float]:

@@ -6,12 +6,16 @@ import struct
 from collections.abc import Iterator
 from typing import Protocol, cast
 
-import h11
-
+from flyllm.errors import MissingDependencyError
 from flyllm.testing.answering import Request, decoded
 from flyllm.testing.behaviour import Behaviour
 from flyllm.testing.faults import Fault
 from flyllm.testing.transmission import Answer, End, Step, at_once, steps
+
+try:
+    import h11
+except ModuleNotFoundError as error:
+    raise MissingDependencyError('The provider simulator needs h11: pip install "flyllm[testing]"') from error
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

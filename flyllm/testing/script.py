@@ -36,7 +36,9 @@ class Script:
             return fault
 
     def enqueue(self, outcome: Outcome, times: int, changes: dict[str, Any]) -> None:
-        """Add `times` one-shot behaviours."""
+        """Add `times` one-shot behaviours; chance has no part in them unless a `Behaviour` says so itself."""
+        if not isinstance(outcome, Behaviour):
+            changes = {"error_rate": None, **changes}
         with self._lock:
             self._queue.extend([behaviour_of(outcome, self._default, **changes)] * times)
 

@@ -119,8 +119,10 @@ def _broken(frames: list[bytes], fault: StreamFault, answer: Answer, behaviour: 
     elif fault.how == "error":
         yield chunk(answer.error_frame(fault) if answer.error_frame else b"")
         yield LAST_CHUNK
+    elif fault.how == "stall" and fault.seconds is None:
+        yield from _stalled_for_good(fault, answer)
     else:
-        yield from _garbage(answer) if fault.how == "garbage" else _stalled(fault, answer)
+        yield from _garbage(answer) if fault.how == "garbage" else _stalled(fault, fault.seconds or 0.0, answer)
         yield from _paced(_fragments(after, behaviour.fragment), behaviour.pace)
         yield LAST_CHUNK
 
@@ -143,17 +145,28 @@ def _garbage(answer: Answer) -> Iterator[Step]:
     yield chunk(b'data: {"id": "broken\n\n' if sse else b'{"id": "broken\n')
 
 
-def _stalled(fault: StreamFault, answer: Answer) -> Iterator[Step]:
-    left = fault.seconds
-    comment = chunk(b": ping\n\n") if "event-stream" in answer.content_type else b""
-    if fault.ping is None or not comment:
-        yield End.HANG if left is None else left
-        return
-    while left is None or left > 0:
-        wait = fault.ping if left is None else min(fault.ping, left)
+def _stalled(fault: StreamFault, seconds: float, answer: Answer) -> Iterator[Step]:
+    comment = _comment(answer)
+    while fault.ping and comment and seconds > 0:
+        wait = min(fault.ping, seconds)
         yield wait
         yield comment
-        left = None if left is None else left - wait
+        seconds -= wait
+    if seconds > 0:
+        yield seconds
+
+
+def _stalled_for_good(fault: StreamFault, answer: Answer) -> Iterator[Step]:
+    comment = _comment(answer)
+    while fault.ping and comment:
+        yield fault.ping
+        yield comment
+    yield End.HANG
+
+
+def _comment(answer: Answer) -> bytes:
+    # Only event streams have comments; in JSON lines one would be garbage.
+    return chunk(b": ping\n\n") if "event-stream" in answer.content_type else b""
 
 
 # ---- faults on the way

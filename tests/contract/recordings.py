@@ -41,7 +41,7 @@ FINISH: dict[str, FinishReason] = {
     "COMPLETE": "stop",
     "TOOL_CALL": "tool_calls",
 }
-"""The finish words that occur in the recordings, in ours; written anew, for a test must not read the adapters' tables."""
+"""The finish words that occur in the recordings, in ours; written anew: a test must not read an adapter's table."""
 
 
 @dataclass(frozen=True)

@@ -1,45 +1,27 @@
-"""What the simulator sends as Anthropic, Google, Mistral, Cohere and Ollama is what these providers publish and send.
+"""What the simulator sends as Anthropic, Google, Mistral, Cohere and Ollama is what these providers describe.
 
-Two independent sources: the published descriptions (`../shared/specs` or FLYLLM_SPECS), closed here so that an invented
-field fails, and recordings of real traffic. Where a recording contradicts a description, the deviation stands below.
+The descriptions (`../shared/specs` or FLYLLM_SPECS) are closed here, so that an invented field fails. Where recorded
+traffic contradicts one, the deviation stands below.
 """
 
 import copy
 import json
 import os
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from flyllm.testing.wires.base import BadRequest, Call, ErrorKind, Json, Operation, Reply, SimulatedToolCall, Wire
-from flyllm.testing.wires.registry import wires
-from tests.contract.recordings import FOLDER, Recording, load
+from flyllm.testing.wires.base import BadRequest, ErrorKind, Json, Operation, Reply
+from tests.contract.native_wires import PROVIDERS, REPLIES, SPEC_OF, call, events, shapes, whole, wire_of
 
 SPECS = Path(os.environ.get("FLYLLM_SPECS") or Path(__file__).resolve().parents[3] / "shared" / "specs")
 needs_specs = pytest.mark.skipif(not SPECS.is_dir(), reason=f"no API descriptions at {SPECS}; set FLYLLM_SPECS")
-
-PROVIDERS = ("anthropic", "google", "mistral", "cohere", "ollama")
-SPEC_OF = {"google": "gemini"}
-TOKENS: Json = {"prompt_tokens": 40, "completion_tokens": 30}
-WEATHER = SimulatedToolCall("get_weather", {"city": "Zürich", "days": [1, 2]})
-REPLIES = {
-    "text": Reply("Hello, wörld! Two  blanks.\n", **TOKENS),
-    "empty": Reply("", **TOKENS),
-    "length": Reply("Cut of", finish="length", **TOKENS),
-    "refused": Reply("", finish="content_filter", **TOKENS),
-    "filtered": Reply("It went well until", finish="content_filter", **TOKENS),
-    "tools": Reply(tool_calls=(WEATHER, SimulatedToolCall("now")), **TOKENS),
-    "text and tool": Reply("Let me look.", tool_calls=(WEATHER,), **TOKENS),
-    "reasoning": Reply("Yes.", reasoning="Let me think about it.", reasoning_tokens=20, cached_tokens=16, **TOKENS),
-    "reasoning and tool": Reply(reasoning="A tool then.", reasoning_tokens=9, tool_calls=(WEATHER,), **TOKENS),
-}
 
 # (description, schema and the way to the field, what is different, why)
 DEVIATIONS = [
@@ -115,45 +97,6 @@ def check(name: str, schema: str | Json, value: Any) -> None:
     errors = list(jsonschema.Draft202012Validator({**root, **document(name)}).iter_errors(value))
     shown = [f"{e.json_path}: {jsonschema.exceptions.best_match([e]).message[:300]}" for e in errors]
     assert not shown, json.dumps(value)[:600]
-
-
-def wire_of(provider: str) -> Wire:
-    return wires(provider)[0]
-
-
-def call(provider: str, operation: Operation = Operation.CHAT) -> Call:
-    """Return a small request as the wire reads it."""
-    messages = [{"role": "user", "content": "Hi"}]
-    path, body = {
-        "anthropic": ("/v1/messages", {"model": "m", "max_tokens": 9, "messages": messages}),
-        "google": (
-            "/v1beta/models/m:streamGenerateContent?alt=sse",
-            {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
-        ),
-        "mistral": ("/v1/chat/completions", {"model": "m", "messages": messages}),
-        "cohere": ("/v2/chat", {"model": "m", "messages": messages}),
-        "ollama": ("/api/chat", {"model": "m", "messages": messages}),
-    }[provider]
-    return wire_of(provider).read(operation, path, body)
-
-
-def whole(provider: str, reply: Reply) -> Json:
-    return wire_of(provider).chat(call(provider), reply, Random(1))
-
-
-def events(provider: str, reply: Reply) -> list[Json]:
-    """Return the data of a stream's events, markers that are no JSON left out."""
-    frames = wire_of(provider).stream(call(provider, Operation.STREAM), reply, Random(1))
-    return [json.loads(data) for data in payloads(b"".join(frames).decode()) if data != "[DONE]"]
-
-
-def payloads(stream: str) -> Iterator[str]:
-    """Return the data of server-sent events, or the lines of NDJSON."""
-    for line in stream.splitlines():
-        if line.startswith("data:"):
-            yield line.removeprefix("data:").strip()
-        elif line.startswith("{"):
-            yield line
 
 
 WHOLE = {
@@ -288,117 +231,6 @@ def test_only_anthropic_has_no_embeddings() -> None:
     with pytest.raises(BadRequest) as refusal:
         wire_of("anthropic").embeddings(call("anthropic"), [], Random(1))
     assert refusal.value.kind is ErrorKind.MODEL_NOT_FOUND
-
-
-# ---- against recordings: the shapes of what is sent
-
-FREE = {"input", "args", "arguments"}
-"""Fields that hold what a model or user made up."""
-
-UNRECORDED = {
-    # Documented, but in no recording.
-    "anthropic": {".stop_details.", ".delta.stop_details."},
-    "gemini": {".promptFeedback"},
-    "cohere": {".message.content[thinking]"},
-}
-
-
-def shapes(value: Any, at: str = "") -> Iterator[str]:
-    """Yield the path of every field in `value`; elements of lists are told apart by their `type`."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield f"{at}.{name}"
-            if name not in FREE:
-                yield from shapes(inner, f"{at}.{name}")
-    elif isinstance(value, list):
-        for inner in value:
-            kind = inner.get("type", "") if isinstance(inner, dict) else ""
-            yield from shapes(inner, f"{at}[{kind}]")
-
-
-def recorded(name: str, streamed: bool) -> list[Json]:
-    """Return what a provider sent in recordings of its own API: whole answers, or the events of streams."""
-    native = [r for r in load(name) if not r.failed and "/openai/" not in r.path and r.streamed is streamed]
-    if not native:
-        pytest.skip(f"no recordings in {FOLDER} (set FLYLLM_RECORDINGS)")
-    return [event for recording in native for event in _bodies(recording)]
-
-
-def _bodies(recording: Recording) -> list[Json]:
-    if not recording.streamed:
-        return [recording.json]
-    return [json.loads(data) for data in payloads(recording.body) if data != "[DONE]"]
-
-
-@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral", "cohere"])
-def test_whole_answers_have_no_field_that_no_real_one_had(provider: str) -> None:
-    """Each field of a whole answer was seen in real traffic, at the same place."""
-    name = SPEC_OF.get(provider, provider)
-    real = {shape for body in recorded(name, streamed=False) for shape in shapes(body)}
-    sent = {shape for reply in REPLIES.values() for shape in shapes(whole(provider, reply))}
-    documented = tuple(UNRECORDED.get(name, ["?"]))
-    assert {s for s in sent - real if not s.startswith(documented)} == SEEN_STREAMED.get(name, set())
-
-
-SEEN_STREAMED = {
-    # No whole answer with thoughts was recorded; in streams they were.
-    "gemini": {".candidates[].content.parts[].thought"},
-    "mistral": {
-        ".choices[].message.content[thinking].type",
-        ".choices[].message.content[thinking].thinking",
-        ".choices[].message.content[thinking].thinking[text].type",
-        ".choices[].message.content[thinking].thinking[text].text",
-        ".choices[].message.content[text].type",
-        ".choices[].message.content[text].text",
-    },
-}
-
-
-@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral", "cohere"])
-def test_whole_answers_have_every_field_that_all_real_ones_had(provider: str) -> None:
-    """No field is missing that every recorded answer has."""
-    bodies = [set(shapes(body)) for body in recorded(SPEC_OF.get(provider, provider), streamed=False)]
-    usual = [shapes for shapes in bodies if len(shapes) > 5]
-    always = {s for s in set.intersection(*usual[:1], *usual) if "[" not in s}
-    assert always <= set(shapes(whole(provider, REPLIES["text"])))
-
-
-@pytest.mark.parametrize("provider", ["anthropic", "google", "mistral"])
-def test_events_have_no_field_that_no_real_one_had(provider: str) -> None:
-    """Each field of an event was seen in a real event of the same type, or in a whole answer."""
-    name = SPEC_OF.get(provider, provider)
-    real = {(event.get("type"), s) for event in recorded(name, streamed=True) for s in shapes(event)}
-    in_whole = {s for body in recorded(name, streamed=False) for s in shapes(body)}
-    sent = {(e.get("type"), s) for reply in REPLIES.values() for e in events(provider, reply) for s in shapes(e)}
-    unseen = {(kind, s) for kind, s in sent - real if s.removeprefix(".message") not in in_whole}
-    allowed = (*UNRECORDED.get(name, ()), *EVENT_FIELDS_SEEN_WHOLE)
-    assert {(kind, s) for kind, s in unseen if not s.startswith(allowed)} == set()
-
-
-EVENT_FIELDS_SEEN_WHOLE = (
-    # Recorded in whole answers with calls of tools, which no recorded stream has in this form.
-    ".content_block.caller",
-    ".choices[].delta.tool_calls",
-    ".usage.prompt_tokens_details",
-)
-
-
-def test_the_anthropic_events_come_in_the_recorded_order() -> None:
-    """message_start, then each block started, filled and stopped, a ping in the first, message_delta, message_stop."""
-    kinds = [event["type"] for event in events("anthropic", REPLIES["reasoning"])]
-    collapsed = [kind for kind, before in zip(kinds, ["", *kinds], strict=False) if kind != before]
-    assert collapsed == [
-        "message_start",
-        "content_block_start",
-        "ping",
-        "content_block_delta",
-        "content_block_stop",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-    ]
 
 
 def test_a_deviation_is_listed_only_while_it_is_needed() -> None:

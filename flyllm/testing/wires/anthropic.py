@@ -3,6 +3,7 @@
 Input tokens are reported without the cached ones, output tokens with the thinking ones.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from json import dumps
@@ -24,7 +25,7 @@ from flyllm.testing.wires.base import (
     Reply,
     SimulatedToolCall,
 )
-from flyllm.testing.wires.openai_parts import alphanumeric, bearer, route, uuid
+from flyllm.testing.wires.openai_parts import bearer, route, uuid
 from flyllm.testing.wires.reading import text_of
 from flyllm.testing.wires.sse import compact, pieces, sse
 
@@ -168,7 +169,7 @@ def _thinking_usage(reply: Reply) -> Json:
 def _blocks(reply: Reply, rng: Random) -> Iterator[tuple[Json, list[Json]]]:
     """Yield each content block whole, and as the deltas that build it up in a stream."""
     if reply.reasoning:
-        signature = f"Eo{alphanumeric(rng, 114)}=="
+        signature = b64encode(rng.randbytes(86)).decode()
         deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(reply.reasoning)]
         deltas.append({"type": "signature_delta", "signature": signature})
         yield {"type": "thinking", "thinking": reply.reasoning, "signature": signature}, deltas

@@ -5,6 +5,7 @@ A call of a function finishes with STOP; candidate tokens are reported without t
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
@@ -159,7 +160,7 @@ def _parts(reply: Reply, rng: Random, cut: Any = lambda text: [text] if text els
 def _function_call(tool: SimulatedToolCall, first: bool, rng: Random) -> Json:
     part: Json = {"functionCall": {"name": tool.name, "args": tool.arguments, "id": lowercase(rng, 8)}}
     # Of parallel calls only the first carries the signature of the thoughts before them.
-    return {**part, "thoughtSignature": f"Ep{alphanumeric(rng, 114)}=="} if first else part
+    return {**part, "thoughtSignature": b64encode(rng.randbytes(86)).decode()} if first else part
 
 
 def _response(call: Call, reply: Reply, content: Json, ending: Json, usage: Json, response_id: str) -> Json:

@@ -21,15 +21,16 @@ from flyllm.testing.wires.base import (
     Reply,
     SimulatedToolCall,
 )
+from flyllm.testing.wires.openai_checks import check, code_of, required
 from flyllm.testing.wires.openai_parts import (
     CREATED,
     alphanumeric,
     arguments,
     bearer,
     hexadecimal,
+    obfuscation,
     prompt_of,
     rate_limit_headers,
-    required,
     route,
 )
 from flyllm.testing.wires.sse import compact, pieces, sse
@@ -44,6 +45,7 @@ class OpenAIChatWire:
     embeddings_paths: ClassVar[tuple[str, ...]] = ("/v1/embeddings",)
     errors: ClassVar[openai_errors.ErrorTable] = openai_errors.OPENAI
     owner: ClassVar[str] = "openai"
+    obfuscates: ClassVar[bool] = True
 
     # ---- requests
 
@@ -65,13 +67,14 @@ class OpenAIChatWire:
         if operation is Operation.MODELS:
             return Call(operation, "", "", body)
         model = required(body, "model")
+        check(body)
         if operation is Operation.EMBEDDINGS:
             given = body.get("input")
             if not given:
                 raise BadRequest("Missing required parameter: 'input'.", "input")
             inputs = (given,) if isinstance(given, str) else tuple(str(item) for item in given)
             return Call(operation, model, "\n".join(inputs), body, inputs)
-        return Call(operation, model, prompt_of(required(body, "messages", list)), body)
+        return Call(operation, model, prompt_of(required(body, "messages", "array")), body)
 
     # ---- answers
 
@@ -92,13 +95,19 @@ class OpenAIChatWire:
     def stream(self, call: Call, reply: Reply, rng: Random) -> Iterator[bytes]:
         """Yield `chat.completion.chunk` events and `[DONE]`."""
         envelope = self._envelope(call, "chat.completion.chunk", rng)
-        wants_usage = bool((call.body.get("stream_options") or {}).get("include_usage"))
-        for delta in self._deltas(reply, rng):
-            yield sse(self._chunk(envelope, delta, None, wants_usage, rng))
-        yield sse(self._last_chunk(envelope, reply, wants_usage, rng))
-        if wants_usage:
-            yield sse(self._usage_chunk(envelope, reply, rng))
+        options = call.body.get("stream_options") or {}
+        wants_usage = bool(options.get("include_usage"))
+        pads = self.obfuscates and options.get("include_obfuscation") is not False
+        for chunk in self._chunks(envelope, reply, wants_usage, rng):
+            yield sse({**chunk, "obfuscation": obfuscation(rng)} if pads else chunk)
         yield sse("[DONE]")
+
+    def _chunks(self, envelope: Json, reply: Reply, wants_usage: bool, rng: Random) -> Iterator[Json]:
+        for delta in self._deltas(reply, rng):
+            yield self._chunk(envelope, delta, None, wants_usage, rng)
+        yield self._last_chunk(envelope, reply, wants_usage, rng)
+        if wants_usage:
+            yield self._usage_chunk(envelope, reply, rng)
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
         return {
@@ -218,7 +227,10 @@ class OpenAIChatWire:
         return {"error": self._error_object(kind, message, param)}
 
     def _error_object(self, kind: ErrorKind, message: str | None, param: str | None) -> Json:
-        return openai_errors.error_object(self.errors[kind], message, param)
+        found = openai_errors.error_object(self.errors[kind], message, param)
+        if kind is ErrorKind.INVALID_REQUEST and message is not None:
+            found["code"] = code_of(message)
+        return found
 
     def headers(self, call: Call | None, limits: Limits, rng: Random) -> dict[str, str]:
         """Return request id, processing time and rate limit headers."""

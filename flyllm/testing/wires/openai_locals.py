@@ -13,6 +13,8 @@ from flyllm.testing.wires.sse import compact, sse
 class _PlainChat(OpenAIChatWire):
     """The shape without OpenAI's later additions: no refusal, no service tier, three numbers of usage."""
 
+    obfuscates = False
+
     def _message(self, reply: Reply, rng: Random) -> Json:
         message = super()._message(reply, rng)
         del message["refusal"], message["annotations"]

@@ -6,7 +6,7 @@ from random import Random
 from string import ascii_letters, ascii_lowercase, digits
 from typing import Any
 
-from flyllm.testing.wires.base import BadRequest, Json, Limits, SimulatedToolCall
+from flyllm.testing.wires.base import Limits, SimulatedToolCall
 
 CREATED = 1_790_000_000
 """When every simulated answer was created (seconds since the epoch): fixed, so that a seed fixes every byte."""
@@ -27,6 +27,11 @@ def lowercase(rng: Random, length: int) -> str:
 def hexadecimal(rng: Random, length: int) -> str:
     """Return `length` hexadecimal digits."""
     return f"{rng.getrandbits(4 * length):0{length}x}"
+
+
+def obfuscation(rng: Random) -> str:
+    """Return the padding that OpenAI adds to stream events to hide the length of tokens."""
+    return alphanumeric(rng, rng.randint(1, 16))
 
 
 def uuid(rng: Random) -> str:
@@ -63,26 +68,6 @@ def text_of(content: Any) -> str:
 def prompt_of(messages: Iterable[Any]) -> str:
     """Return the texts of all messages, joined by line ends."""
     return "\n".join(text for m in messages if isinstance(m, dict) and (text := text_of(m.get("content"))))
-
-
-def required(body: Json, name: str, kind: type = str) -> Any:
-    """Return field `name` of a request; raise `BadRequest` in OpenAI's words where it is missing or empty."""
-    value = body.get(name)
-    if value is None:
-        if name == "model":
-            raise BadRequest("you must provide a model parameter")
-        raise BadRequest(f"Missing required parameter: '{name}'.", name)
-    if not isinstance(value, kind):
-        raise BadRequest(f"Invalid type for '{name}': expected {_WORDS[kind]}, but got something else.", name)
-    if kind is list and not value:
-        raise BadRequest(
-            f"Invalid '{name}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-            name,
-        )
-    return value
-
-
-_WORDS: Mapping[type, str] = {str: "a string", list: "an array"}
 
 
 def arguments(call: SimulatedToolCall) -> str:

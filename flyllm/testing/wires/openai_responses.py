@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 from flyllm.testing.wires.base import BadRequest, Call, ErrorKind, HttpReply, Json, Limits, Operation, Reply
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
+from flyllm.testing.wires.openai_checks import check, required
 from flyllm.testing.wires.openai_parts import (
     CREATED,
     alphanumeric,
     arguments,
     hexadecimal,
+    obfuscation,
     prompt_of,
-    required,
     route,
 )
 from flyllm.testing.wires.sse import pieces, sse
@@ -24,6 +25,7 @@ class OpenAIResponsesWire:
     provider: ClassVar[str] = "openai"
     paths: ClassVar[tuple[str, ...]] = ("/v1/responses",)
     chat_wire: ClassVar[type[OpenAIChatWire]] = OpenAIChatWire
+    obfuscates: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._host = self.chat_wire()
@@ -43,6 +45,7 @@ class OpenAIResponsesWire:
     def read(self, operation: Operation, path: str, body: Json) -> Call:
         """Understand a request; raise `BadRequest` where model or input is missing."""
         model = required(body, "model")
+        check(body)
         given = body.get("input")
         if given is None:
             raise BadRequest("Missing required parameter: 'input'.", "input")
@@ -60,8 +63,12 @@ class OpenAIResponsesWire:
         """Yield the events of a streamed response; the last one carries the whole of it."""
         envelope = self._envelope(call, rng)
         items = self._items(reply, rng)
+        pads = self.obfuscates and (call.body.get("stream_options") or {}).get("include_obfuscation") is not False
         for number, event in enumerate(self._events(envelope, items, reply)):
-            yield sse({**event, "sequence_number": number}, event["type"])
+            numbered = {**event, "sequence_number": number}
+            if pads and event["type"].endswith(".delta"):
+                numbered["obfuscation"] = obfuscation(rng)
+            yield sse(numbered, event["type"])
 
     def _envelope(self, call: Call, rng: Random) -> Json:
         body = call.body

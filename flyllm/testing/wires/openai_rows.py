@@ -27,6 +27,7 @@ class GroqWire(OpenAIChatWire):
     models_paths = ("/openai/v1/models",)
     embeddings_paths = ("/openai/v1/embeddings",)
     errors = openai_errors.GROQ
+    obfuscates = False
     owner = "Meta"
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:

@@ -28,6 +28,7 @@ class PerplexityAgentWire(OpenAIResponsesWire):
     provider = "perplexity"
     paths = ("/v1/responses", "/v1/agent")
     chat_wire = PerplexityWire
+    obfuscates = False
 
     def read(self, operation: Operation, path: str, body: Json) -> Call:
         """Understand a request; the first of `models`, or a `preset`, names the model where `model` does not."""

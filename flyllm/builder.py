@@ -1,0 +1,190 @@
+"""Configuration by chained calls. Collects what it is told; nothing is judged before `build()` or `config()`."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Self, TypeVar
+
+from flyllm._routing.strategies import Strategy
+from flyllm._secret import Secret
+from flyllm.config.kinds import INSTANCE_KINDS
+from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.config.validate import validated
+from flyllm.config.wording import noun, unknown_keys
+from flyllm.tasks import TaskDefinition
+from flyllm.types import ProviderType
+
+M = TypeVar("M")
+
+_OPTIONS = tuple(name for name in INSTANCE_KINDS if name not in ("provider", "model", "api_key"))
+
+
+class ManagerBuilder(Generic[M]):
+    """Fluent construction of a manager.
+
+    `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `max_workers`,
+    `unsupported_params` and `debug_folder` concern the manager; all others the instance added last.
+    No method but `build()` and `config()` raises anything.
+    """
+
+    def __init__(self, factory: Callable[[ManagerConfig], M]) -> None:
+        """Let `build()` return what `factory` makes of the validated configuration."""
+        self._factory = factory
+        self._settings: dict[str, Any] = {}
+        self._tasks: list[TaskDefinition] = []
+        self._instances: list[dict[str, Any]] = []
+        self._faults: list[str] = []
+
+    def define_task(self, task: TaskDefinition) -> Self:
+        """Define a task that instances can support."""
+        given: object = task
+        if isinstance(given, TaskDefinition):
+            self._tasks.append(given)
+        else:
+            self._faults.append(f".define_task() takes a TaskDefinition, found {noun(given)}")
+        return self
+
+    def add_instance(
+        self,
+        provider_type: ProviderType | str,
+        model: str,
+        api_key: str | Secret = "",
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """Add an instance; the methods that follow concern it.
+
+        Args:
+            provider_type: a `ProviderType` or its name in any case.
+            model: the model's name as the provider writes it.
+            api_key: the key; empty for providers and endpoints that need none. No variable is read in its place.
+            name: what to call the instance in responses, logs and metrics; None leaves that to the manager.
+            options: fields of `InstanceConfig`: tasks, endpoint, api, enabled, params, headers, timeout
+                (seconds for one attempt), max_concurrency.
+        """
+        key = Secret(api_key) if isinstance(api_key, str) else api_key
+        where = f"providers[{len(self._instances)}]"
+        self._faults += unknown_keys(options, _OPTIONS, where)
+        known = {option: value for option, value in options.items() if option in _OPTIONS}
+        self._instances.append({"provider": provider_type, "model": model, "api_key": key, "name": name, **known})
+        return self
+
+    def add_provider(
+        self, provider_type: ProviderType | str, model: str, api_key: str | Secret = "", **options: Any
+    ) -> Self:
+        """Do what `add_instance` does, under its name in FlyLLM for Rust."""
+        return self.add_instance(provider_type, model, api_key, **options)
+
+    def supports(self, task: str) -> Self:
+        """Let the last instance serve requests of `task`."""
+        return self._extend("supports", [task])
+
+    def supports_many(self, tasks: Iterable[str]) -> Self:
+        """Let the last instance serve requests of all `tasks`."""
+        if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+            self._faults.append(f".supports_many() takes a list of task names, found {noun(tasks)}")
+            return self
+        return self._extend("supports_many", tasks)
+
+    def custom_endpoint(self, url: str) -> Self:
+        """Send the last instance's requests to `url`: a host, a base URL or a full path."""
+        return self._set("custom_endpoint", "endpoint", url)
+
+    def name(self, name: str) -> Self:
+        """Call the last instance `name` in responses, logs and metrics."""
+        return self._set("name", "name", name)
+
+    def api(self, name: str) -> Self:
+        """Let the last instance use the provider's API `name`, for example "responses"."""
+        return self._set("api", "api", name)
+
+    def enabled(self, enabled: bool) -> Self:
+        """Set whether the last instance is given requests."""
+        return self._set("enabled", "enabled", enabled)
+
+    def params(self, /, **params: Any) -> Self:
+        """Set default parameters of the last instance; tasks and requests override them."""
+        return self._merge("params", "params", params)
+
+    def header(self, name: str, value: str) -> Self:
+        """Send a header with every request of the last instance."""
+        return self._merge("header", "headers", {name: value})
+
+    def attempt_timeout(self, seconds: float) -> Self:
+        """Limit one attempt at the last instance to `seconds`."""
+        return self._set("attempt_timeout", "timeout", seconds)
+
+    def max_concurrency(self, requests: int) -> Self:
+        """Keep at most `requests` in flight at the last instance."""
+        return self._set("max_concurrency", "max_concurrency", requests)
+
+    def strategy(self, strategy: str | Strategy) -> Self:
+        """Choose instances by a named strategy, or by an object of yours with a `select` method."""
+        return self._setting("strategy", strategy)
+
+    def max_retries(self, retries: int) -> Self:
+        """Allow `retries` further attempts after a request's first."""
+        return self._setting("max_retries", retries)
+
+    def timeout(self, seconds: float | None) -> Self:
+        """Limit a whole request, waiting and retries included, to `seconds`; None lifts the limit."""
+        return self._setting("timeout", seconds)
+
+    def default_attempt_timeout(self, seconds: float) -> Self:
+        """Limit one attempt to `seconds` at all instances that have no `attempt_timeout` of their own."""
+        return self._setting("attempt_timeout", seconds)
+
+    def max_workers(self, threads: int) -> Self:
+        """Let a batch use at most `threads` threads."""
+        return self._setting("max_workers", threads)
+
+    def unsupported_params(self, reaction: str) -> Self:
+        """Set what happens to a common parameter that a provider cannot take: "warn" leaves it out, "error" refuses."""
+        return self._setting("unsupported_params", reaction)
+
+    def debug_folder(self, path: str | os.PathLike[str]) -> Self:
+        """Write debug files below `path`."""
+        return self._setting("debug_folder", os.fspath(path) if isinstance(path, os.PathLike) else path)
+
+    def config(self) -> ManagerConfig:
+        """Return the validated configuration, or raise one `ConfigError` with every fault."""
+        draft = ManagerConfig(
+            instances=tuple(InstanceConfig(**values) for values in self._instances),
+            tasks=tuple(self._tasks),
+            **self._settings,
+        )
+        return validated(draft, self._faults)
+
+    def build(self) -> M:
+        """Return the manager, or raise one `ConfigError` with every fault."""
+        return self._factory(self.config())
+
+    def _setting(self, name: str, value: Any) -> Self:
+        self._settings[name] = value
+        return self
+
+    def _last(self, method: str) -> dict[str, Any]:
+        if self._instances:
+            return self._instances[-1]
+        self._faults.append(f".{method}() must follow .add_instance()")
+        return {}
+
+    def _set(self, method: str, field: str, value: Any) -> Self:
+        self._last(method)[field] = value
+        return self
+
+    # What is not of its kind stays as it is: the validation reports it.
+
+    def _extend(self, method: str, tasks: Iterable[str]) -> Self:
+        instance = self._last(method)
+        known = instance.get("tasks", ())
+        if isinstance(known, list | tuple):
+            instance["tasks"] = (*known, *tasks)
+        return self
+
+    def _merge(self, method: str, field: str, values: Mapping[str, Any]) -> Self:
+        instance = self._last(method)
+        known = instance.get(field, {})
+        if isinstance(known, Mapping):
+            instance[field] = {**known, **values}
+        return self

@@ -1,0 +1,92 @@
+"""From a decoded configuration document to a `ManagerConfig` that is still to be validated.
+
+Knows the document's shape: its sections, which keys each may have, and that every other key of a task is a parameter.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flyllm._secret import Secret, redact
+from flyllm.config.environment import Unresolved, plain
+from flyllm.config.kinds import FILE_KEYS, INSTANCE_KINDS, SETTING_KINDS
+from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.config.wording import found, noun, string_keys, unknown_keys
+from flyllm.tasks import TaskDefinition
+
+_FIELDS = {FILE_KEYS.get(name, name): name for name in INSTANCE_KINDS}
+_SECTIONS = ("settings", "tasks", "providers")
+_PROVIDER_KEYS = (*_FIELDS, "api_key_file")
+_LONGEST_KEY_FILE = 65_536  # characters; a wrong path may be a device without an end
+_REPORTED = Unresolved("", "")
+
+
+def draft_from(document: object, faults: list[str]) -> ManagerConfig:
+    """Return what `document` says, right or wrong; append to `faults` what does not fit the models at all."""
+    root = _table(document, "the configuration", faults, _SECTIONS)
+    settings = _table(root.get("settings", {}), "settings", faults, tuple(SETTING_KINDS))
+    return ManagerConfig(
+        tasks=tuple(_task(item, where, faults) for where, item in _items(root, "tasks", faults)),
+        instances=tuple(_instance(item, where, faults) for where, item in _items(root, "providers", faults)),
+        **{key: settings[key] for key in SETTING_KINDS if key in settings},
+    )
+
+
+def _items(root: Mapping[str, Any], section: str, faults: list[str]) -> list[tuple[str, object]]:
+    items = root.get(section, [])
+    if not isinstance(items, list):
+        faults.append(f"'{section}' must be a list of tables, each headed [[{section}]], found {noun(items)}")
+        return []
+    return [(f"{section}[{index}]", item) for index, item in enumerate(items)]
+
+
+def _table(value: object, where: str, faults: list[str], valid: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return `value` as a dict; with `valid`, keys not among these are faults."""
+    if not isinstance(value, Mapping):
+        faults.append(f"{where} must be a table, found {found(value)}")
+        return {}
+    table, wrong = string_keys(value, where)
+    faults += wrong
+    if valid:
+        faults += unknown_keys(table, valid, where)
+    return table
+
+
+def _task(item: object, where: str, faults: list[str]) -> TaskDefinition:
+    table = _table(item, where, faults)
+    params = {key: value for key, value in table.items() if key not in ("name", "timeout")}
+    return TaskDefinition(table.get("name", _absent(item)), params, table.get("timeout"))
+
+
+def _absent(item: object) -> Any:
+    """Stand for a required value; None is reported as missing, which is beside the point where `item` is no table."""
+    return None if isinstance(item, Mapping) else _REPORTED
+
+
+def _instance(item: object, where: str, faults: list[str]) -> InstanceConfig:
+    table = _table(item, where, faults, _PROVIDER_KEYS)
+    values: dict[str, Any] = {"provider": _absent(item), "model": _absent(item)}
+    values |= {_FIELDS[key]: value for key, value in table.items() if key in _FIELDS}
+    key = values.get("api_key")
+    if isinstance(key, str) and not isinstance(key, Unresolved):
+        values["api_key"] = Secret(plain(key))
+    if "api_key_file" in table:
+        values["api_key"] = _key_from_file(table, where, faults)
+    return InstanceConfig(**values)
+
+
+def _key_from_file(table: Mapping[str, Any], where: str, faults: list[str]) -> Secret | Unresolved:
+    path = table["api_key_file"]
+    if table.get("api_key"):
+        faults.append(f"Both api_key and api_key_file in {where}\n  → Remove one of them")
+    elif not isinstance(path, str):
+        faults.append(f"'api_key_file' in {where} must be a string, found {found(path)}")
+    elif not isinstance(path, Unresolved):
+        try:
+            with Path(plain(path)).open(encoding="utf-8-sig") as file:
+                return Secret(file.read(_LONGEST_KEY_FILE))
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "it cannot be read as UTF-8 text"
+            # Redacted, since the key itself is easily written in the place of the file's name.
+            faults.append(f"Failed to read api_key_file '{redact(f'{path}')}' in {where}: {reason}")
+    return _REPORTED

@@ -1,0 +1,90 @@
+"""Reading conversations in the chat-completions shape, for the wires that have a shape of their own."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from flyllm.errors import InvalidRequestError
+from flyllm.providers.payload import dicts, mapping, text_of
+
+Part = Mapping[str, Any]
+
+_DATA_URL = re.compile(r"data:([^;,]*)[^,]*?(;base64)?,(.*)", re.DOTALL | re.IGNORECASE)
+_SYSTEM = ("system", "developer")
+
+
+def system_parts(messages: Iterable[Mapping[str, Any]]) -> list[Part]:
+    """Return the parts of all system messages, wherever they stand."""
+    return [part for message in messages if message.get("role") in _SYSTEM for part in parts(message.get("content"))]
+
+
+def conversation(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the messages that are not for the system; raise `InvalidRequestError` for an unknown role."""
+    found = [message for message in messages if message.get("role") not in _SYSTEM]
+    for message in found:
+        if message.get("role") not in ("user", "assistant", "tool"):
+            raise InvalidRequestError(f"messages must not have the role {message.get('role')!r}")
+    return found
+
+
+def parts(content: Any) -> list[Part]:
+    """Return message content as parts; texts without a character are left out, as providers refuse them."""
+    items = content if isinstance(content, Sequence) and not isinstance(content, str) else [content or ""]
+    found = [{"type": "text", "text": item} if isinstance(item, str) else item for item in items]
+    return [part for part in found if part.get("type") != "text" or part.get("text")]
+
+
+def calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tool calls of an assistant message."""
+    return dicts(message.get("tool_calls"))
+
+
+def function_name(call: Mapping[str, Any]) -> str:
+    """Return the name of a called function."""
+    return text_of(mapping(call.get("function")).get("name"))
+
+
+def call_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a tool call as the object that they must be here."""
+    given = mapping(call.get("function")).get("arguments")
+    if isinstance(given, dict):
+        return given
+    try:
+        found = json.loads(given or "{}")
+    except (TypeError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidRequestError(f"the arguments of tool call {call.get('id')!r} are not a JSON object")
+    return found
+
+
+def image_url(part: Part) -> str:
+    """Return the URL in an image part."""
+    image = part.get("image_url")
+    url = text_of(image if isinstance(image, str) else mapping(image).get("url"))
+    if not url:
+        raise InvalidRequestError("an image_url part has no url")
+    return url
+
+
+def data_url(url: str) -> tuple[str, str] | None:
+    """Return media type and base64 data of a `data:` URL, None for any other URL."""
+    if url[:5].lower() != "data:":
+        return None
+    match = _DATA_URL.fullmatch(url)
+    if match is None:
+        raise InvalidRequestError("a data: URL has no data")
+    media_type, base64, data = match.groups()
+    return media_type or "text/plain", data if base64 else b64encode(unquote_to_bytes(data)).decode()
+
+
+def response_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the JSON Schema in a `response_format`, None where it asks for none."""
+    given = response_format or {}
+    schema = mapping(given.get("json_schema")).get("schema", given.get("schema"))
+    if given.get("type") == "json_schema" and not isinstance(schema, Mapping):
+        raise InvalidRequestError("response_format of type json_schema has no schema")
+    return schema if given.get("type") == "json_schema" else None

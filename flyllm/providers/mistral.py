@@ -1,0 +1,103 @@
+"""Adapter for Mistral: the chat-completions wire through the mistralai SDK.
+
+The SDK drops fields of messages it does not know, refuses the role "developer" and knows no further parameters, so
+the body that goes out is encoded here and takes the place of the SDK's.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from types import ModuleType
+from typing import Any, ClassVar
+
+import httpx2
+from mistralai.client import Mistral
+from mistralai.client.models import ChatCompletionRequestMessage, Prediction, ResponseFormat, ToolChoice, UserMessage
+
+from flyllm.providers import chat_wire
+from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
+from flyllm.providers.model_list import read_models
+from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
+from flyllm.providers.streaming import EventStream, drain
+from flyllm.providers.undecoded import UndecodedAdapter, encode
+from flyllm.types import ModelInfo
+
+_MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
+# Never sent. Model objects because the SDK builds a pydantic class per call for each value that is none.
+_RESPONSE_FORMAT, _PREDICTION = ResponseFormat(), Prediction(content="")
+_TOOL_CHOICE = ToolChoice.model_validate({"function": {"name": ""}})
+
+
+class MistralChat(UndecodedAdapter):
+    """Chat completions at Mistral.
+
+    Calls too go through `chat.stream`, the SDK's only way of handing over a reply that it has not decoded.
+    """
+
+    httpx: ClassVar[ModuleType] = httpx2
+    stand_in: ClassVar[bytes] = b'{"object":"list","data":[]}'
+
+    def new_client(self, relay: Relay) -> Mistral:
+        """Return a client that reads no key, telemetry or debugging setting from the environment."""
+        client = Mistral(
+            api_key="none",
+            server_url=unversioned(self.settings.base_url),
+            client=httpx2.Client(transport=relay, trust_env=False),  # type: ignore[arg-type]  # a transport by shape
+            async_client=_NoAsyncClient(),
+            debug_logger=_NoLogger(),
+        )
+        # Read by the SDK before MISTRAL_SDK_TELEMETRY, which can make every call fail; no parameter sets it.
+        client.sdk_configuration.telemetry = False  # type: ignore[attr-defined]
+        return client
+
+    def body(self, request: ProviderRequest) -> dict[str, Any]:
+        """Return the body of a call."""
+        body = chat_wire.body(request, self.settings.api)
+        return {**body, "messages": [_message(message) for message in request.messages]}
+
+    def content(self, body: dict[str, Any]) -> bytes:
+        """Return the bytes to send in place of the SDK's."""
+        return encode(body)
+
+    def call(self, body: dict[str, Any]) -> None:
+        """Have the SDK send `body` as one request."""
+        self._clients.get().chat.stream(
+            model=body["model"],
+            messages=_MESSAGES,
+            response_format=_RESPONSE_FORMAT,
+            tool_choice=_TOOL_CHOICE,
+            prediction=_PREDICTION,
+        )
+
+    def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:
+        """Return the answer in a whole reply's JSON."""
+        return chat_wire.read(data, headers)
+
+    def open_stream(self, reply: Any) -> DeltaStream:
+        """Return the deltas of an open reply."""
+        return EventStream(self.settings, reply, chat_wire.events_reader(partial(drain, response=reply)))
+
+    def models(self, timeout: float) -> list[ModelInfo]:
+        """Have the SDK ask for the models and read the reply."""
+        reply = relayed(Outgoing(timeout), self._clients.get().models.list)
+        reply.read()
+        return read_models(reply, self.settings.spec.name)
+
+
+def _message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**message, "role": "system"} if message.get("role") == "developer" else message
+
+
+class _NoLogger:
+    """Without one the SDK reads MISTRAL_DEBUG, sets up the root logger and logs headers and bodies."""
+
+    def debug(self, msg: str, *args: Any, **kwargs: Any) -> None: ...
+
+
+class _NoAsyncClient:
+    """Without one the SDK opens one and closes it in a finaliser by `asyncio.run`, which fails at exit."""
+
+    async def send(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def build_request(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,73 @@
+"""Adapter for Ollama's own API through the ollama SDK.
+
+Requests are built by the SDK, which knows fewer keywords of tool schemas than the server (nested properties and
+`anyOf` are lost) and leaves empty content out; the API `chat_completions` has neither limit.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from types import ModuleType
+from typing import Any, ClassVar
+
+import httpx
+import ollama
+
+from flyllm.errors import ParseError
+from flyllm.providers import ollama_wire
+from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
+from flyllm.providers.payload import dicts, text_of
+from flyllm.providers.relay import Outgoing, Relay, relayed
+from flyllm.providers.sse import lines
+from flyllm.providers.streaming import EventStream, drain
+from flyllm.providers.undecoded import UndecodedAdapter, answer
+from flyllm.types import ModelInfo
+
+
+class OllamaChat(UndecodedAdapter):
+    """Chat at Ollama. The SDK runs on httpx 0.28, whose pools must stay small."""
+
+    httpx: ClassVar[ModuleType] = httpx
+    stand_in: ClassVar[bytes] = b'{"message":{"role":"assistant"},"models":[]}'
+    sharded = True
+    stream_type = "application/x-ndjson"
+
+    def new_client(self, relay: Relay) -> ollama.Client:
+        """Return a client whose key and host no environment variable can change."""
+        return ollama.Client(
+            host=self.settings.base_url,
+            transport=relay,
+            trust_env=False,
+            follow_redirects=False,
+            # Without one the SDK would take OLLAMA_API_KEY; the relay sends the real one or none.
+            headers={"Authorization": "none"},
+        )
+
+    def body(self, request: ProviderRequest) -> dict[str, Any]:
+        """Return the arguments of a call, which are its body but for the images: those are bytes."""
+        return ollama_wire.body(request, self.settings.api)
+
+    def call(self, body: dict[str, Any]) -> None:
+        """Have the SDK send `body` as one request."""
+        parts = self._clients.get().chat(**body)
+        if body["stream"]:
+            list(parts)  # sends; the parts are those of the stand-in
+
+    def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:
+        """Return the answer in a whole reply's JSON."""
+        return ollama_wire.read(data, headers)
+
+    def open_stream(self, reply: Any) -> DeltaStream:
+        """Return the deltas of an open reply."""
+        read = ollama_wire.lines_reader(partial(drain, response=reply))
+        return EventStream(self.settings, reply, read, frames=lines, media_type="json")
+
+    def models(self, timeout: float) -> list[ModelInfo]:
+        """Have the SDK ask for the local models."""
+        data = answer(relayed(Outgoing(timeout), self._clients.get().list))
+        if not isinstance(data.get("models"), list):
+            raise ParseError("the model list has no models")
+        return [
+            ModelInfo(id=name, provider=self.settings.spec.name, raw=entry)
+            for entry in dicts(data["models"])
+            if (name := text_of(entry.get("model")) or text_of(entry.get("name")))
+        ]
