@@ -19,7 +19,7 @@ from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import Emitter, Observer
 from flyllm.observability.logs import RequestLog
 from flyllm.observability.usage import UsageLedger
-from flyllm.providers.base import ProviderSettings
+from flyllm.providers.base import Provider, ProviderSettings
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.lazy import LazyProvider
 from flyllm.providers.registry import provider_spec
@@ -38,11 +38,15 @@ class Runtime:
     reaper: Reaper
     closed: threading.Event
     numbers: "itertools.count[int]"
+    adapters: dict[int, LazyProvider]
 
     def add(self, config: InstanceConfig) -> int:
         """Make an instance of `config`, open it for requests, and return its id."""
         number = next(self.numbers)
-        self.pool.add(_instance(number, config, self.config.attempt_timeout), enabled=config.enabled)
+        settings = _settings(config)
+        adapter = self.adapters[number] = LazyProvider(settings)
+        instance = _instance(number, config, settings, adapter, self.config.attempt_timeout)
+        self.pool.add(instance, enabled=config.enabled)
         return number
 
 
@@ -66,6 +70,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
         reaper=reaper,
         closed=closed,
         numbers=itertools.count(),
+        adapters={},
     )
     for instance in config.instances:
         runtime.add(instance)
@@ -83,27 +88,31 @@ def _debug_files(config: ManagerConfig) -> list[Observer]:
     return [DebugFiles(config.debug_folder)] if config.debug_folder else []
 
 
-def _instance(number: int, config: InstanceConfig, attempt_timeout: float) -> Instance:
+def _settings(config: InstanceConfig) -> ProviderSettings:
     spec = provider_spec(config.provider)
     api, base_url = resolve(spec, config.endpoint, config.api)
-    ceiling = config.max_concurrency or DEFAULT_CONCURRENCY
-    settings = ProviderSettings(
+    return ProviderSettings(
         spec=spec,
         api=api,
         api_key=config.api_key,
         base_url=base_url,
         headers=config.headers,
-        connections=ceiling,
+        connections=config.max_concurrency or DEFAULT_CONCURRENCY,
     )
+
+
+def _instance(
+    number: int, config: InstanceConfig, settings: ProviderSettings, adapter: Provider, attempt_timeout: float
+) -> Instance:
     return Instance(
         id=number,
-        name=config.name or f"{spec.name}/{config.model}",
-        provider=spec.name,
+        name=config.name or f"{settings.spec.name}/{config.model}",
+        provider=settings.spec.name,
         model=config.model,
         tasks=frozenset(config.tasks),
-        api=api,
-        adapter=LazyProvider(settings),
+        api=settings.api,
+        adapter=adapter,
         params=config.params,
-        max_concurrency=ceiling,
+        max_concurrency=settings.connections,
         attempt_timeout=config.timeout or attempt_timeout,
     )

@@ -3,10 +3,19 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 MASK = "***"
+
+SHORTEST_KEY = 4
+"""A shorter text is no key; replacing it would garble ordinary words."""
+
+LONG_KEY = 16
+FRAGMENT = 8
+"""Of a key of at least LONG_KEY characters, FRAGMENT in a row are hidden too."""
+
+_URL_SAFE = str.maketrans("+/", "-_")
 # Providers echo keys, also partly masked ("Incorrect API key provided: sk-ab***yz").
 _KEY_SHAPES = re.compile(
     r"(?i)(?:bearer\s+[\w.~+/*-]{8,}=*|\b(?:sk|gsk|pplx|xai|key|tgp|AIza)[-_][\w*.-]{6,}|\bAIza[\w-]{20,})"
@@ -47,27 +56,52 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
+
     def __reduce__(self) -> tuple[type["Secret"], tuple[str]]:
         raise TypeError("a Secret cannot be pickled: pass the key to the other process by its own channel")
 
 
 def redact(text: str, *secrets: Secret) -> str:
-    """Return `text` without the given keys in any spelling, nor anything that looks like a key."""
-    for secret in secrets:
-        for spelling in _spellings(secret.reveal()):
-            text = text.replace(spelling, MASK)
-    return _KEY_SHAPES.sub(MASK, text)
+    """Return `text` without the given keys in any spelling, nor parts of long ones, nor what looks like a key."""
+    # The longest first: a key may begin with another one.
+    spellings = sorted({s for secret in secrets for s in _spellings(secret.reveal())}, key=len, reverse=True)
+    for spelling in spellings:
+        text = text.replace(spelling, MASK)
+    return _KEY_SHAPES.sub(MASK, _without_fragments(text, spellings))
 
 
-def _spellings(key: str) -> tuple[str, ...]:
-    if len(key) < 4:  # too short to be a key; replacing it would garble ordinary words
-        return ()
+def _spellings(key: str) -> set[str]:
+    if len(key) < SHORTEST_KEY:
+        return set()
     raw = key.encode("utf-8", "surrogatepass")
-    encoded = (
-        key,
-        quote(key, safe=""),
-        json.dumps(key)[1:-1],
-        base64.b64encode(raw).decode().rstrip("="),
-        repr(raw)[2:-1],
-    )
-    return tuple(sorted(set(encoded), key=len, reverse=True))
+    whole = base64.b64encode(raw).decode().rstrip("=")
+    encoded = {key, quote(raw, safe=""), json.dumps(key)[1:-1], repr(key)[1:-1], repr(raw)[2:-1], whole}
+    if len(key) >= LONG_KEY:
+        encoded.update(_embedded_base64(raw))
+    return encoded | {spelling.translate(_URL_SAFE) for spelling in encoded}
+
+
+def _embedded_base64(raw: bytes) -> Iterator[str]:
+    """Yield what of `raw` shows in the base64 of a text that has it anywhere, as in "Basic <user:key>"."""
+    for before, mixed in ((1, 2), (2, 3)):
+        text = base64.b64encode(b"\0" * before + raw).decode()
+        yield text[mixed : len(text) - 4]
+
+
+def _without_fragments(text: str, spellings: list[str]) -> str:
+    """Mask runs of `FRAGMENT` and more characters of long spellings: an excerpt may have cut a key."""
+    windows = {s[i : i + FRAGMENT] for s in spellings if len(s) >= LONG_KEY for i in range(len(s) - FRAGMENT + 1)}
+    windows = {window for window in windows if not (window.isalpha() and window.islower())}  # may be a word
+    kept: list[str] = []
+    end = 0
+    for i in range(len(text) - FRAGMENT + 1):
+        if text[i : i + FRAGMENT] in windows:
+            if i > end or not kept:
+                kept += text[end:i], MASK
+            end = i + FRAGMENT
+    return "".join(kept) + text[end:]

@@ -148,12 +148,13 @@ class ManagerBuilder(Generic[M]):
 
     def config(self) -> ManagerConfig:
         """Return the validated configuration, or raise one `ConfigError` with every fault."""
-        draft = ManagerConfig(
-            instances=tuple(InstanceConfig(**values) for values in self._instances),
-            tasks=tuple(self._tasks),
-            **self._settings,
-        )
-        return validated(draft, self._faults)
+        draft, faults = self.draft()
+        return validated(draft, faults)
+
+    def draft(self) -> tuple[ManagerConfig, list[str]]:
+        """Return what was said so far, right or wrong, and the faults that are known already."""
+        instances = tuple(InstanceConfig(**values) for values in self._instances)
+        return ManagerConfig(instances=instances, tasks=tuple(self._tasks), **self._settings), list(self._faults)
 
     def build(self) -> M:
         """Return the manager, or raise one `ConfigError` with every fault."""

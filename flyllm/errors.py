@@ -11,9 +11,15 @@
         ├── ParseError            the provider answered something that is not an answer
         ├── StreamInterruptedError   a stream broke after content was handed over (`partial` has it)
         └── APIError              the provider said no
-            ├── AuthenticationError   ├── QuotaExceededError    ├── RateLimitError
-            ├── OverloadedError       ├── ServerError           ├── InvalidRequestError
-            ├── ContextLengthError    ├── ContentFilterError    └── ModelNotFoundError
+            ├── AuthenticationError   the key is missing, wrong or lacks a permission
+            ├── QuotaExceededError    no credit, or the spend limit is reached
+            ├── RateLimitError        too many requests or tokens for now
+            ├── OverloadedError       the provider as a whole is overloaded
+            ├── ServerError           the provider failed
+            ├── ModelNotFoundError    no such model or endpoint
+            └── InvalidRequestError   the request is refused
+                ├── ContextLengthError   it exceeds the model's context window
+                └── ContentFilterError   the content policy refused it
 
 `label` is the error's word in metrics and logs. Messages never hold a key. All classes pickle.
 """

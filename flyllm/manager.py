@@ -1,5 +1,6 @@
 """The façade: one `LLMManager` over all instances. It checks what it is given and delegates the rest."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,15 +9,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from flyllm._assembly import Runtime, assemble
+from flyllm._execution.attempt import unforeseen
 from flyllm._execution.batch import OnResult, default_workers, run_batch
-from flyllm._execution.job import Job, check_request
+from flyllm._execution.job import Job
+from flyllm._execution.request_check import check_request, seconds_faults
 from flyllm._execution.stream import ResponseStream
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import InstanceSnapshot
 from flyllm._routing.route import Route
-from flyllm._secret import Secret
 from flyllm.builder import ManagerBuilder
-from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.config.model import ManagerConfig
 from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
 from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
@@ -40,6 +42,7 @@ class LLMManager:
     def __init__(self, config: ManagerConfig, observers: Sequence[Observer] = ()) -> None:
         self._config = config
         self._tasks = {task.name: task for task in config.tasks}
+        self._adding = threading.Lock()  # guards _config
         self._runtime: Runtime = assemble(config, observers)
 
     @classmethod
@@ -87,8 +90,11 @@ class LLMManager:
             max_workers: threads at most; None takes the configuration's, then what the instances can bear.
             deadline: seconds for the whole batch; None means none. Requests without a timeout of their own
                 have no other limit than this.
-            on_result: called in this thread with (index, response) as responses come.
+            on_result: called in this thread with (index, response) as responses come. What it raises is logged
+                and costs no response.
         """
+        if faults := list(seconds_faults("deadline", deadline)):
+            raise ConfigError.from_faults(faults)
         overall = Deadline.after(self._runtime.clock, deadline)
         tasks = [partial(self._respond, request, overall) for request in requests]
         return run_batch(tasks, max_workers or self._workers(), on_result)
@@ -109,15 +115,17 @@ class LLMManager:
         return self._runtime.pool.snapshots()
 
     def add_instance(
-        self, provider: ProviderType | str, model: str, api_key: str = "", *, tasks: Iterable[str] = (), **options: Any
+        self, provider: ProviderType | str, model: str, api_key: str = "", *, tasks: Sequence[str] = (), **options: Any
     ) -> int:
-        """Add an instance while running; return its id. `options` are the fields of `InstanceConfig`."""
-        config = InstanceConfig(
-            provider=str(provider).lower(), model=model, api_key=Secret(api_key.strip()), tasks=tuple(tasks), **options
-        )
-        checked = validated(replace(self._config, instances=(*self._config.instances, config)))
-        self._config = checked
-        return self._runtime.add(checked.instances[-1])
+        """Add an instance while running; return its id.
+
+        Takes what the builder's `add_instance` takes. Raises ConfigError, and then nothing has changed.
+        """
+        added, faults = ManagerBuilder(_unbuilt).add_instance(provider, model, api_key, tasks=tasks, **options).draft()
+        with self._adding:
+            config = replace(self._config, instances=(*self._config.instances, *added.instances))
+            self._config = validated(config, faults)
+            return self._runtime.add(self._config.instances[-1])
 
     def enable(self, instance: int | str) -> None:
         """Open an instance, by id or name, for further requests."""
@@ -150,7 +158,7 @@ class LLMManager:
         failed: LLMError | None = None
         for number in chosen:
             try:
-                models = self._runtime.pool.instance(number).adapter.list_models(MODEL_LIST_TIMEOUT)
+                models = self._runtime.adapters[number].list_models(MODEL_LIST_TIMEOUT)
             except LLMError as error:
                 failed = error
             else:
@@ -161,8 +169,8 @@ class LLMManager:
 
     def warm(self) -> None:
         """Import the SDKs and build the clients of all instances now, ahead of traffic."""
-        for snapshot in self.instances:
-            self._runtime.pool.instance(snapshot.id).adapter.warm()
+        for adapter in list(self._runtime.adapters.values()):
+            adapter.warm()
 
     def close(self) -> None:
         """Refuse new requests, fail those that wait for an instance, and release all connections."""
@@ -170,8 +178,8 @@ class LLMManager:
         runtime.closed.set()
         runtime.pool.close()
         runtime.reaper.stop()
-        for snapshot in runtime.pool.snapshots():
-            runtime.pool.instance(snapshot.id).adapter.close()
+        for adapter in list(runtime.adapters.values()):
+            adapter.close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,6 +195,8 @@ class LLMManager:
             return self._run(_request(request, None, {}), overall)
         except LLMError as error:
             return LLMResponse(error=error)
+        except Exception as exc:  # a bug, ours or an adapter's, in one request must not cost the others' answers
+            return LLMResponse(error=unforeseen(exc, LLMError))
 
     def _run(self, request: GenerationRequest, overall: Deadline | None = None) -> LLMResponse:
         return self._runtime.call.run(self._job(request, overall))
@@ -226,3 +236,7 @@ def _request(request: GenerationRequest | str, task: str | None, params: dict[st
     if task is not None:
         changes["task"] = task
     return replace(request, **changes) if changes else request
+
+
+def _unbuilt(config: ManagerConfig) -> ManagerConfig:
+    return config

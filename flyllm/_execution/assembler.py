@@ -1,6 +1,7 @@
 """Putting an answer together from deltas: text, reasoning, tool calls, usage, finish."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 from flyllm.providers.base import Completion, Delta, ToolCallDelta
 from flyllm.types import FinishReason, StreamChunk, TokenUsage, ToolCall
@@ -33,17 +34,18 @@ class Assembler:
         """The text so far."""
         return "".join(self._content)
 
-    def take(self, delta: Delta) -> Iterator[StreamChunk]:
-        """Take in one delta; yield a chunk if it has text or reasoning for the consumer."""
+    def take(self, delta: Delta) -> StreamChunk | None:
+        """Take in one delta; return a chunk if it has text or reasoning for the consumer."""
         self._finish = delta.finish_reason or self._finish
         self._usage = delta.usage or self._usage
         self._model = delta.model or self._model
         for fragment in delta.tool_calls:
             self._add(fragment)
-        if delta.content or delta.reasoning:
-            self._content.append(delta.content)
-            self._reasoning.append(delta.reasoning)
-            yield StreamChunk(content=delta.content, reasoning=delta.reasoning)
+        if not delta.content and not delta.reasoning:
+            return None
+        self._content.append(delta.content)
+        self._reasoning.append(delta.reasoning)
+        return StreamChunk(content=delta.content, reasoning=delta.reasoning)
 
     def completion(self, headers: Mapping[str, str], request_id: str | None) -> Completion:
         """Return the whole answer."""
@@ -63,12 +65,17 @@ class Assembler:
         return tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for _, c in sorted(self._calls.items()))
 
     def usage_so_far(self) -> TokenUsage:
-        """Return the reported usage, or an estimate of what an answer that broke off has cost."""
-        if self._usage is not None:
-            return self._usage
-        length = sum(map(len, self._content)) + sum(map(len, self._reasoning))
-        tokens = -(-length // CHARACTERS_PER_TOKEN)
-        return TokenUsage(completion_tokens=tokens, total_tokens=tokens, estimated=_ESTIMATED)
+        """Return what an answer that broke off has cost: what was reported, but at least what was received.
+
+        Usage reported along the way counts the answer as of then, or as one token (Anthropic's first event).
+        """
+        reported = self._usage or TokenUsage()
+        pieces = (*self._content, *self._reasoning, *(part for c in self._calls.values() for part in c.arguments))
+        tokens = -(-sum(map(len, pieces)) // CHARACTERS_PER_TOKEN)
+        if reported.completion_tokens is not None and (self._finish or reported.completion_tokens >= tokens):
+            return reported
+        total = (reported.prompt_tokens or 0) + tokens
+        return replace(reported, completion_tokens=tokens, total_tokens=total, estimated=_ESTIMATED)
 
     def _add(self, fragment: ToolCallDelta) -> None:
         call = self._calls.setdefault(fragment.index, _Call())

@@ -1,19 +1,20 @@
 """One attempt: lease an instance, build its request, and write down what came of it, exactly once."""
 
 import logging
-import math
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Literal
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from flyllm._clock import Clock
 from flyllm._execution.job import Job, messages_of
-from flyllm._resilience.classification import Exclusion
+from flyllm._resilience.classification import Exclusion, classify
 from flyllm._routing.instance import Instance
 from flyllm._routing.lease import Lease, Outcome
 from flyllm._routing.pool import Pool
-from flyllm.errors import DeadlineExceededError, InvalidRequestError, LLMError
+from flyllm._secret import redact
+from flyllm.errors import InvalidRequestError, LLMError, ProviderError
 from flyllm.observability.events import AttemptEvent, Emitter
 from flyllm.providers.base import ProviderRequest
 from flyllm.providers.params import unsupported
@@ -21,47 +22,54 @@ from flyllm.types import Attempt, TokenUsage
 
 logger = logging.getLogger("flyllm.requests")
 
-_UNKNOWN = TokenUsage()
+T = TypeVar("T")
+E = TypeVar("E", bound=LLMError)
 
-_BLAMELESS = (InvalidRequestError,)
-"""Errors that are the request's fault and say nothing about the instance."""
+_UNKNOWN = TokenUsage()
 
 
 class Trial:
-    """An attempt under way. `succeed`, `fail` or `abandon` ends it; later calls do nothing."""
+    """An attempt under way. `succeed`, `fail` or `abandon` ends it and returns whether it was the one that did."""
 
     def __init__(self, job: Job, lease: Lease, request: ProviderRequest, clock: Clock, emitter: Emitter) -> None:
         self.job, self.instance, self.request = job, lease.instance, request
         self.dropped = unsupported(request.params, lease.instance.api.params)
         self._lease, self._clock, self._emitter = lease, clock, emitter
         self._began, self._began_wall = clock.monotonic(), clock.wall()
-        self._ended = False
+        self._ended = threading.Lock()  # taken once, by the thread that ends the attempt, and never released
 
-    def succeed(self, usage: TokenUsage, request_id: str | None, content: str) -> None:
-        """End with an answer."""
-        self._end(Outcome.SUCCESS, "success", usage, request_id, content)
+    @property
+    def ended(self) -> bool:
+        """Whether the attempt is over."""
+        return self._ended.locked()
 
-    def fail(self, error: LLMError, usage: TokenUsage = _UNKNOWN, content: str = "") -> None:
-        """End with an error, which learns where it happened; `content` is what had been received."""
-        error.located(provider=self.instance.provider, model=self.instance.model, instance=self.instance.name)
-        outcome = Outcome.IGNORED if isinstance(error, _BLAMELESS) else Outcome.FAILURE
-        self._end(outcome, type(error).__name__, usage, error.request_id, content, error)
-
-    def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> None:
-        """End because the caller gave up."""
-        self._end(Outcome.IGNORED, "abandoned", usage, None, content)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """End the attempt if the block raises; a block that finishes leaves it open."""
+    def run(self, send: "Callable[[Trial], T]") -> T:
+        """Return what `send` makes of this attempt. If it raises, the attempt is over, else it may still be open."""
         try:
-            yield
-        except LLMError as error:
-            self.fail(error)
-            raise
+            return send(self)
+        except LLMError as exc:
+            error = exc
+        except Exception as exc:
+            error = unforeseen(exc, ProviderError)
         except BaseException:
             self.abandon()
             raise
+        self.fail(error)
+        raise error  # outside the handler: see `unforeseen`
+
+    def succeed(self, usage: TokenUsage, request_id: str | None, content: str) -> bool:
+        """End with an answer."""
+        return self._end(Outcome.SUCCESS, "success", usage, request_id, content)
+
+    def fail(self, error: LLMError, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
+        """End with an error, which learns where it happened; `content` is what had been received."""
+        error.located(provider=self.instance.provider, model=self.instance.model, instance=self.instance.name)
+        outcome = Outcome.FAILURE if classify(error).harms else Outcome.IGNORED
+        return self._end(outcome, type(error).__name__, usage, error.request_id, content, error)
+
+    def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
+        """End because the caller gave up."""
+        return self._end(Outcome.IGNORED, "abandoned", usage, None, content)
 
     def _end(
         self,
@@ -71,11 +79,11 @@ class Trial:
         request_id: str | None,
         content: str,
         error: LLMError | None = None,
-    ) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        seconds = self._clock.monotonic() - self._began
+    ) -> bool:
+        if not self._ended.acquire(blocking=False):
+            return False
+        now = self._clock.monotonic()
+        seconds = now - self._began
         self._lease.close(outcome, seconds)
         attempt = Attempt(
             number=len(self.job.ledger) + 1,
@@ -84,7 +92,7 @@ class Trial:
             provider=self.instance.provider,
             model=self.instance.model,
             started=self._began_wall,
-            waited=self._lease.waited,
+            waited=self._began - self.job.idle_since,
             duration=seconds,
             outcome=word,
             error=str(error) if error is not None else None,
@@ -95,7 +103,9 @@ class Trial:
             chosen_because=self._lease.reason,
         )
         self.job.ledger.append(attempt)
+        self.job.idle_since = now
         self._emitter.attempt(AttemptEvent(attempt, self.job.request, self.request.params, error, content))
+        return True
 
 
 class Attempts:
@@ -120,15 +130,19 @@ class Attempts:
             if not self._strict:
                 self._warn_dropped(trial)
                 return trial
-            refusal = InvalidRequestError(
-                f"{trial.instance.provider} does not take {', '.join(trial.dropped)} (unsupported_params is 'error')"
-            )
             lease.close(Outcome.IGNORED, 0.0)
-            job.route.exclude(trial.instance, Exclusion.PROVIDER)
+            # Only this instance: another API of the same provider may take them.
+            job.route.exclude(trial.instance, Exclusion.INSTANCE)
+            refusal = InvalidRequestError(
+                f"{trial.instance.provider} does not take {', '.join(trial.dropped)} (unsupported_params is 'error')",
+                provider=trial.instance.provider,
+                model=trial.instance.model,
+                instance=trial.instance.name,
+            )
 
     def _acquire(self, job: Job, refusal: InvalidRequestError | None) -> Lease:
         if job.deadline.passed:
-            raise DeadlineExceededError("the request's deadline passed before it could be sent")
+            raise job.late()
         if refusal is not None and not self._pool.eligible(job.route):
             raise refusal
         return self._pool.acquire(job.route, job.deadline)
@@ -143,6 +157,8 @@ class Attempts:
     def _request(self, job: Job, instance: Instance) -> ProviderRequest:
         request = job.request
         seconds = min(instance.attempt_timeout, job.deadline.remaining())
+        if seconds <= 0.0:  # it passed while the request waited for a place
+            raise job.late()
         return ProviderRequest(
             model=instance.model,
             messages=messages_of(request),
@@ -150,7 +166,7 @@ class Attempts:
             tools=request.tools,
             tool_choice=request.tool_choice,
             response_format=request.response_format,
-            timeout=seconds if math.isfinite(seconds) else instance.attempt_timeout,
+            timeout=seconds,
         )
 
     def _warn_dropped(self, trial: Trial) -> None:
@@ -165,5 +181,17 @@ class Attempts:
 def _merged(job: Job, instance: Instance) -> Mapping[str, Any]:
     """Merge parameters: instance < task < request < request's for this provider."""
     task = job.task.params if job.task is not None else {}
-    extra = (job.request.provider_params or {}).get(instance.provider, {})
-    return {**instance.params, **task, **(job.request.params or {}), **extra}
+    merged = {**instance.params, **task, **(job.request.params or {})}
+    for provider, extra in (job.request.provider_params or {}).items():
+        if provider.lower() == instance.provider:
+            merged.update(extra)
+    return merged
+
+
+def unforeseen(exc: Exception, kind: type[E]) -> E:
+    """Return an error for an exception that should not have come: a bug, in an adapter most likely.
+
+    It must not become the error's cause or context: it may hold an SDK's request with the key in its headers.
+    """
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    return kind(redact(f"unexpected {type(exc).__name__} in {Path(last.filename).name}:{last.lineno}: {exc}"))

@@ -57,13 +57,14 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
 def failure(job: Job, error: LLMError, clock: Clock) -> LLMResponse:
     """Return the response for a request that got no answer."""
     error.attempts = error.attempts or tuple(job.ledger)
-    last = job.ledger[-1] if job.ledger else None
+    # Not the last attempt's: the error raised may be an earlier one that says more.
+    where = next((a.instance_id for a in reversed(job.ledger) if a.instance_name == error.instance), None)
     return LLMResponse(
         error=error,
         task=job.request.task,
         provider=error.provider,
         model=error.model,
-        instance_id=last.instance_id if last else None,
+        instance_id=where,
         instance_name=error.instance,
         attempts=error.attempts,
         duration=clock.monotonic() - job.started,

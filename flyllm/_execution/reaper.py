@@ -7,6 +7,7 @@ whose `put` is reentrant.
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -29,6 +30,7 @@ class Reaper:
             if self._pid != os.getpid():
                 self._pid, self._queue = os.getpid(), SimpleQueue()
                 threading.Thread(target=_work, args=(self._queue,), name="flyllm-reaper", daemon=True).start()
+                weakref.finalize(self, self._queue.put, None)  # a manager dropped without close() leaves no thread
 
     def soon(self, work: Callable[[], None]) -> None:
         """Have `work` done; may be called from a finaliser."""

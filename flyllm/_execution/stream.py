@@ -1,23 +1,27 @@
 """A streamed call: the same loop until the first content, then an iterator that finishes or says what is missing."""
 
+import logging
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from flyllm._clock import Clock
 from flyllm._execution.assembler import Assembler
-from flyllm._execution.attempt import Trial
+from flyllm._execution.attempt import Trial, unforeseen
 from flyllm._execution.call import answer, failure
 from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.reaper import Reaper
-from flyllm.errors import LLMError, ParseError, StreamInterruptedError
+from flyllm._resilience.deadline import Deadline
+from flyllm.errors import DeadlineExceededError, LLMError, ParseError, ProviderError, StreamInterruptedError
 from flyllm.observability.events import Emitter, RequestEvent
 from flyllm.providers.base import Delta, DeltaStream
 from flyllm.types import LLMResponse, StreamChunk
+
+logger = logging.getLogger("flyllm.streams")
 
 MAX_SILENT_EVENTS = 200
 """Events without content before the first one with content, held back so that a failure can still fail over."""
@@ -40,74 +44,120 @@ class Streams:
         return ResponseStream(_Run(opened, self._clock, self._emitter), self._reaper)
 
 
+@dataclass(frozen=True, slots=True)
 class _Opened:
-    """A stream with its first events read."""
+    """A stream with its first events read; `ended` if these are all."""
 
-    def __init__(self, trial: Trial, source: DeltaStream, held: list[Delta], *, ended: bool) -> None:
-        self.trial, self.source, self.held, self.ended = trial, source, held, ended
+    trial: Trial
+    source: DeltaStream
+    held: list[Delta]
+    ended: bool
 
 
 def _open(trial: Trial) -> _Opened:
     source = trial.instance.adapter.stream(trial.request)
     held: list[Delta] = []
     try:
-        for delta in source:
+        for delta in _timely(source, trial.job.deadline):
             held.append(delta)
             if delta.has_content:
                 return _Opened(trial, source, held, ended=False)
             if len(held) > MAX_SILENT_EVENTS:
                 raise ParseError(f"the stream brought {len(held)} events without content")
+        if not any(delta.finish_reason for delta in held):
+            raise ParseError("the stream ended without content or a finish reason")
     except BaseException:
-        source.close()
+        _close(source)
         raise
-    if not any(delta.finish_reason for delta in held):
-        raise ParseError("the stream ended without content or a finish reason")
     return _Opened(trial, source, held, ended=True)
+
+
+def _timely(source: Iterator[Delta], deadline: Deadline) -> Iterator[Delta]:
+    """Yield from `source` until the deadline: an SDK's timeouts are per read and never end a trickle."""
+    for delta in source:
+        if deadline.passed:
+            raise DeadlineExceededError("the request's deadline passed while its answer was streamed")
+        yield delta
+
+
+def _close(source: DeltaStream) -> None:
+    try:
+        source.close()
+    except Exception as exc:  # nothing that follows may be lost over it
+        logger.warning("a stream's connection could not be closed: %s", type(exc).__name__)
 
 
 class _Run:
     """A stream being read. Known to its `ResponseStream`, which it does not know, so that dropping that ends it."""
 
     def __init__(self, opened: _Opened, clock: Clock, emitter: Emitter) -> None:
-        self._opened, self._clock, self._emitter = opened, clock, emitter
+        self._trial, self._source = opened.trial, opened.source
+        self._clock, self._emitter = clock, emitter
         self.assembler = Assembler()
+        self._first = [chunk for delta in opened.held if (chunk := self.assembler.take(delta))]
+        self._rest: Iterator[Delta] = iter(()) if opened.ended else _timely(opened.source, opened.trial.job.deadline)
         self.response: LLMResponse | None = None
 
     def chunks(self) -> Iterator[StreamChunk]:
         """Yield the answer's chunks, the last one with the finish reason, or raise what interrupted it."""
-        opened = self._opened
-        rest: Iterable[Delta] = () if opened.ended else opened.source
         try:
-            for delta in chain(opened.held, rest):
-                yield from self.assembler.take(delta)
-        except LLMError as error:
-            interrupted = self._interrupted(error)
+            yield from self._first
+            for delta in self._rest:
+                chunk = self.assembler.take(delta)
+                if chunk is not None:
+                    yield chunk
+        except LLMError as exc:
+            error = exc
+        except Exception as exc:
+            error = unforeseen(exc, ProviderError)
+        except (KeyboardInterrupt, SystemExit):
+            self.abandon()
+            raise
         else:
             yield self._finish()
             return
-        raise interrupted
+        raise self._interrupted(error) from error
 
     def abandon(self) -> None:
         """End the call early: close the connection and book what was received."""
-        self._opened.source.close()
-        self._opened.trial.abandon(self.assembler.usage_so_far(), self.assembler.content)
+        if self._trial.ended:
+            return
+        _close(self._source)
+        usage, text = self.assembler.usage_so_far(), self.assembler.content
+        if self._trial.abandon(usage, text):
+            job, instance = self._trial.job, self._trial.instance
+            response = LLMResponse(
+                content=text,
+                usage=usage,
+                model=instance.model,
+                provider=instance.provider,
+                instance_id=instance.id,
+                instance_name=instance.name,
+                task=job.request.task,
+                attempts=tuple(job.ledger),
+                duration=self._clock.monotonic() - job.started,
+                request_id=self._source.request_id,
+                dropped_params=self._trial.dropped,
+            )
+            self._report(response)
 
     def _finish(self) -> StreamChunk:
-        trial, source = self._opened.trial, self._opened.source
+        trial, source = self._trial, self._source
         completion = self.assembler.completion(source.headers, source.request_id)
-        trial.succeed(completion.usage, completion.request_id, completion.content)
-        source.close()
+        if not trial.succeed(completion.usage, completion.request_id, completion.content):
+            raise self._interrupted(ProviderError("the stream was closed while it was read"))
+        _close(source)
         self.response = answer(trial.job, trial, completion, self._clock)
-        self._emitter.request(RequestEvent(trial.job.request, self.response, streamed=True))
+        self._report(self.response)
         return StreamChunk(
             tool_calls=completion.tool_calls, finish_reason=completion.finish_reason, usage=completion.usage
         )
 
     def _interrupted(self, error: LLMError) -> StreamInterruptedError:
-        trial, source = self._opened.trial, self._opened.source
-        source.close()
+        trial, source = self._trial, self._source
+        _close(source)
         usage, text = self.assembler.usage_so_far(), self.assembler.content
-        trial.fail(error, usage, text)
+        was_open = trial.fail(error, usage, text)
         interrupted = StreamInterruptedError(
             f"the stream broke off after {len(text)} characters: {error}",
             partial=text,
@@ -118,21 +168,26 @@ class _Run:
             attempts=tuple(trial.job.ledger),
         )
         interrupted.located(provider=error.provider, model=error.model, instance=error.instance)
-        response = failure(trial.job, interrupted, self._clock)
-        self._emitter.request(RequestEvent(trial.job.request, response, streamed=True))
+        if was_open:
+            self._report(failure(trial.job, interrupted, self._clock))
         return interrupted
+
+    def _report(self, response: LLMResponse) -> None:
+        self._emitter.request(RequestEvent(self._trial.job.request, response, streamed=True))
 
 
 class ResponseStream:
     """An answer as it comes: iterate for `StreamChunk`s, or use `text` and `response` afterwards.
 
     A context manager; leaving it, `close()` and garbage collection end the call early and free its connection.
-    Iteration raises `StreamInterruptedError` (with `.partial`) when the answer breaks off. One thread at a time.
+    Iteration raises `StreamInterruptedError` (with `.partial`) when the answer breaks off, also at the request's
+    deadline. One thread at a time iterates; any may close.
     """
 
     def __init__(self, run: _Run, reaper: Reaper) -> None:
         self._run = run
         self._chunks = run.chunks()
+        self._closed = False
         self._busy = threading.Lock()  # held while a thread iterates
         # Not closed in the finaliser itself: it may run inside the pool's or the HTTP library's locks.
         self._finalizer = weakref.finalize(self, reaper.soon, run.abandon)
@@ -154,6 +209,8 @@ class ResponseStream:
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("two threads iterate one stream; each chunk goes to one consumer only")
         try:
+            if self._closed:
+                raise StopIteration
             return next(self._chunks)
         finally:
             self._busy.release()
@@ -166,5 +223,6 @@ class ResponseStream:
 
     def close(self) -> None:
         """End the call now, if it has not ended; tokens seen so far are booked as estimated."""
-        self._finalizer.detach()
+        self._closed = True
         self._run.abandon()
+        self._finalizer.detach()

@@ -9,7 +9,15 @@ from flyllm._clock import Clock
 INITIAL = 0.5
 CEILING = 8.0
 
+LONGEST_PAUSE = 300.0
+"""Seconds that a request waits at most for an instance to be ready again, also one without a deadline (Linkerd's)."""
+
 
 def full_jitter(rounds: int, clock: Clock) -> float:
     """Return seconds to pause after `rounds` full rounds over all instances (1 for the first)."""
     return clock.uniform(0.0, min(CEILING, INITIAL * 2.0 ** min(rounds - 1, 16)))
+
+
+def respectful(retry_after: float, clock: Clock) -> float:
+    """Return seconds to leave an instance alone that asked for `retry_after`: never less, and not all at once."""
+    return retry_after * clock.uniform(1.0, 1.1)

@@ -86,6 +86,8 @@ def classify(error: LLMError) -> Verdict:
     verdict = next(_VERDICTS[cls] for cls in type(error).__mro__ if cls in _VERDICTS)
     if isinstance(error, APIError) and error.should_retry is False:
         return replace(verdict, exclude=Exclusion.PROVIDER)
+    if type(error) is InvalidRequestError and error.should_retry:
+        return _VERDICTS[ServerError]
     if isinstance(error, RequestError) and error.local:
         return replace(verdict, harms=False)
     return verdict

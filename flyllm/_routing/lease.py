@@ -21,9 +21,7 @@ class Lease:
 
     __slots__ = ("_closed", "_give_back", "instance", "reason")
 
-    def __init__(
-        self, instance: Instance, reason: str, give_back: Callable[[Instance, Outcome, float], None]
-    ) -> None:
+    def __init__(self, instance: Instance, reason: str, give_back: Callable[[Instance, Outcome, float], None]) -> None:
         self.instance, self.reason = instance, reason
         self._give_back = give_back
         self._closed = threading.Lock()  # taken once, by the thread that closes, and never released

@@ -139,7 +139,7 @@ class Pool:
         """Let the user's strategy choose; return the id of the instance."""
         name = self._strategy_name
         try:
-            chosen = self._strategy.select(candidates)
+            chosen: object = self._strategy.select(candidates)
         except Exception as exc:
             raise ConfigError(f"the strategy '{name}' failed: {type(exc).__name__}: {exc}") from exc
         if not isinstance(chosen, InstanceSnapshot) or all(chosen.id != candidate.id for candidate in candidates):

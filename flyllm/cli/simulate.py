@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,16 +42,21 @@ def simulate(
     # Here, because the other commands work without the `testing` extra.
     from flyllm.testing import ProviderSimulator
 
+    if as_toml and as_json:
+        raise typer.BadParameter("--toml and --json exclude each other")
     quiet = as_toml or as_json
     console = open_console(stderr=quiet)
+    _interrupt_on_signals()
     with ProviderSimulator(seed=seed, host=host, keep=0) as simulator:
-        _open(simulator, provider or _ALL, port_base, latency)
+        _open(simulator, provider or _ALL, host, port_base, latency)
         urls = {instance.name: instance.url for instance in simulator}
-        if quiet:
-            print(json.dumps(urls) if as_json else toml_for(urls), flush=True)
-        else:
-            _print_urls(console, urls)
-        _wait_for_interrupt()
+        with suppress(KeyboardInterrupt):
+            if quiet:
+                print(json.dumps(urls) if as_json else toml_for(urls), flush=True)
+            else:
+                _print_urls(console, urls)
+            _wait_forever()
+        console.print()
         _print_counters(console, simulator)
 
 
@@ -66,7 +72,11 @@ def toml_for(urls: Mapping[str, str]) -> str:
 
 
 def _open(
-    simulator: "ProviderSimulator", providers: Iterable[ProviderType], port_base: int | None, latency: float
+    simulator: "ProviderSimulator",
+    providers: Iterable[ProviderType],
+    host: str,
+    port_base: int | None,
+    latency: float,
 ) -> None:
     from flyllm.testing import lognormal
 
@@ -75,20 +85,20 @@ def _open(
         try:
             simulator.add(name, port=port, latency=lognormal(latency) if latency else 0.0)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"cannot listen for {name} on port {port or 'of any number'}: {reason}") from error
+            place = f"{host}, port {port}" if port else host
+            raise ConfigError(f"Cannot listen on {place} for {name}: {error.strerror or error}") from error
 
 
-def _wait_for_interrupt() -> None:
+def _interrupt_on_signals() -> None:
     # Set explicitly: a shell starts background processes with SIGINT ignored, and service managers send SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+
+
+def _wait_forever() -> None:
     never = threading.Event()
-    try:
-        while not never.wait(0.5):  # sliced: Windows does not interrupt an endless wait (cpython#80116)
-            pass
-    except KeyboardInterrupt:
-        print()
+    while not never.wait(0.5):  # sliced: Windows does not interrupt an endless wait (cpython#80116)
+        pass
 
 
 def _print_urls(console: Console, urls: Mapping[str, str]) -> None:

@@ -9,15 +9,22 @@ import logging
 import os
 import re
 import threading
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from flyllm.observability.events import AttemptEvent, RequestEvent
 
+try:
+    import fcntl
+except ImportError:  # Windows: processes that share a file may spoil it
+    fcntl = None  # type: ignore[assignment]
+
 logger = logging.getLogger("flyllm.debug_files")
 
 _END = b"\n]"
-_UNSAFE = re.compile(r"[^\w.-]+")
+_UNSAFE = re.compile(r"[^\w.-]+", re.ASCII)
+_LONGEST_NAME = 120
 
 
 class DebugFiles:
@@ -25,23 +32,28 @@ class DebugFiles:
 
     def __init__(self, folder: str) -> None:
         self._root = Path(folder)
-        self._lock = threading.Lock()  # guards the files; one entry is written at a time
+        # Guards the files; one entry is written at a time, which is why this lock is held across I/O.
+        self._lock = threading.Lock()
         self._started: int | None = None
         self._warned = False
 
     def on_attempt(self, event: AttemptEvent) -> None:
         """Append an attempt to its instance's file."""
-        entry = json.dumps(_entry(event), indent=2, ensure_ascii=False, default=str)
+        entry = json.dumps(_entry(event), indent=2, ensure_ascii=False, default=str, skipkeys=True)
         try:
             with self._lock:
                 _append(self._path(event), entry.encode("utf-8", "replace"))
         except OSError as exc:
-            if not self._warned:
-                self._warned = True
+            if self._is_first_failure():
                 logger.warning("debug files cannot be written in %s: %s; requests go on without", self._root, exc)
 
     def on_request(self, event: RequestEvent) -> None:
         """Requests are written attempt by attempt."""
+
+    def _is_first_failure(self) -> bool:
+        with self._lock:
+            first, self._warned = not self._warned, True
+        return first
 
     def _path(self, event: AttemptEvent) -> Path:
         attempt = event.attempt
@@ -49,7 +61,7 @@ class DebugFiles:
             self._started = int(attempt.started)
         # Model names may hold "/" or "..": what is no word character, dot or dash cannot leave the folder.
         name = _UNSAFE.sub("_", f"{attempt.instance_id}_{attempt.provider}_{attempt.model}")
-        return self._root / str(self._started) / name / "debug.json"
+        return self._root / str(self._started) / name[:_LONGEST_NAME] / "debug.json"
 
 
 def _entry(event: AttemptEvent) -> dict[str, Any]:
@@ -88,23 +100,30 @@ def _entry(event: AttemptEvent) -> dict[str, Any]:
 
 def _append(path: Path, entry: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        size = os.fstat(file).st_size
+    with open(path, "r+b", buffering=0, opener=_private) as file:
+        _lock_out_others(file)
+        size = file.seek(0, os.SEEK_END)
         at = max(0, size - len(_END))
-        text = (b",\n" if size else b"[\n") + entry + _END
         try:
-            _write(file, at, text)
+            _write(file, at, (b",\n" if size else b"[\n") + entry + _END)
         except OSError:
-            os.ftruncate(file, size)
+            file.truncate(size)
             if size:
                 _write(file, at, _END)
             raise
-    finally:
-        os.close(file)
 
 
-def _write(file: int, at: int, text: bytes) -> None:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o600)
+
+
+def _lock_out_others(file: FileIO) -> None:
+    """Lock until `file` is closed: a forked child, or a worker begun in the same second, has the same path."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _write(file: FileIO, at: int, text: bytes) -> None:
+    file.seek(at)
     while text:
-        written = os.pwrite(file, text, at)
-        text, at = text[written:], at + written
+        text = text[file.write(text) :]

@@ -1,6 +1,7 @@
 """Events: one frozen record per attempt and one per request, and how they reach the observers."""
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,6 +51,7 @@ class Emitter:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
+        self._lock = threading.Lock()  # guards _reported
         self._reported: set[int] = set()
 
     def attempt(self, event: AttemptEvent) -> None:
@@ -69,6 +71,8 @@ class Emitter:
                 self._report(observer)
 
     def _report(self, observer: Observer) -> None:
-        if id(observer) not in self._reported:
+        with self._lock:
+            first = id(observer) not in self._reported
             self._reported.add(id(observer))
+        if first:
             logger.exception("observer %r failed; further failures of it are not logged", type(observer).__name__)

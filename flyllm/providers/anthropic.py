@@ -72,7 +72,7 @@ class AnthropicMessages(StainlessAdapter):
             after = {"after_id": last}
 
     def _page(self, after: Mapping[str, str], seconds: float) -> dict[str, Any]:
-        options: Any = {"timeout": self._timeout(seconds), "params": {"limit": PAGE, **after}}
+        options: Any = {**self.options(seconds), "params": {"limit": PAGE, **after}}
         page = self._answer(self._clients.get().get("/models", cast_to=httpx2.Response, options=options))
         if not isinstance(page.get("data"), list):
             raise ParseError("the model list has no data")

@@ -48,9 +48,7 @@ class CohereChat(UndecodedAdapter):
     def call(self, body: dict[str, Any]) -> None:
         """Have the SDK send `body` as one request: as additional parameters, which win and take any name."""
         raw = self._clients.get().with_raw_response
-        with raw.chat_stream(
-            model=body["model"], messages=[], request_options={"additional_body_parameters": body}
-        ):
+        with raw.chat_stream(model=body["model"], messages=[], request_options={"additional_body_parameters": body}):
             pass
 
     def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:

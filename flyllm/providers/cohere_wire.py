@@ -96,10 +96,8 @@ def _response_format(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
-    """Return the answer in a reply; raise the error that stands in its place, or `ParseError` where there is none."""
+    """Return the answer in a reply; raise `ParseError` where there is none."""
     message = data.get("message")
-    if isinstance(message, str) and message:  # an error body: {"id": ..., "message": "..."}
-        raise in_band_error(data, headers)
     if not isinstance(message, dict):
         raise ParseError("the answer has no message", request_id=request_id(headers))
     contents = dicts(message.get("content"))

@@ -26,7 +26,8 @@ def resolve(spec: ProviderSpec, endpoint: str | None, api: str | None) -> tuple[
         if named and api in (None, candidate.name):
             return candidate, url[: named.start()]
     chosen = spec.api(api or spec.api_names[0])
-    return chosen, url if _VERSION.search(url) else url + chosen.version
+    whole = url.endswith(chosen.version) or _VERSION.search(url)
+    return chosen, url if whole else url + chosen.version
 
 
 def _normal(endpoint: str) -> str:

@@ -22,7 +22,7 @@ from flyllm.errors import (
     RateLimitError,
     ServerError,
 )
-from flyllm.providers.payload import mapping
+from flyllm.providers.payload import dicts, mapping
 from flyllm.providers.retry_after import retry_after
 
 REQUEST_ID_HEADERS = (
@@ -58,6 +58,7 @@ _BY_CODE: dict[str, type[APIError]] = {
     "overloaded_error": OverloadedError,
     "server_is_overloaded": OverloadedError,
     "slow_down": OverloadedError,
+    "capacity_exceeded": OverloadedError,  # Groq's full flex tier, with a 498
 }
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
@@ -69,21 +70,23 @@ _BY_STATUS: dict[int, type[APIError]] = {
     410: ModelNotFoundError,
     425: ServerError,
     429: RateLimitError,
-    498: AuthenticationError,  # Cohere's "invalid token"
+    498: ContentFilterError,  # Cohere's "invalid token": a deny-listed word, in the request or the answer
     529: OverloadedError,
 }
 _BY_TEXT: tuple[tuple[type[APIError], re.Pattern[str]], ...] = (
     (
         ContextLengthError,
         re.compile(
-            r"(?i)prompt is too long|maximum context length|context window|too many (input )?tokens"
+            r"(?i)prompt (is )?too long|maximum context length|than the context length|context window|too many (input )?tokens"
             r"|exceeds the maximum (number of )?(allowed )?tokens|input token count|max_new_tokens. must be"
         ),
     ),
     (QuotaExceededError, re.compile(r"(?i)credit balance is too low|spend(ing)? limit")),
     (
         ContentFilterError,
-        re.compile(r"(?i)content management policy|flagged (by|for) moderation|requires moderation"),
+        re.compile(
+            r"(?i)content management policy|content filter|violating our usage policy|(flagged|blocked) (by|for) moderation|requires moderation"
+        ),
     ),
     (AuthenticationError, re.compile(r"(?i)api key not valid|invalid api token")),
 )
@@ -125,7 +128,11 @@ def in_band_error(body: Any, headers: Mapping[str, str]) -> APIError:
     """Return the error for an error object that came inside a 200."""
     _, codes = describe(body)
     detail = body.get("error", body) if isinstance(body, dict) else None
-    numbers = [detail.get(k) for k in ("status_code", "code", "status")] if isinstance(detail, dict) else []
+    numbers = (
+        [detail.get(k) for k in ("status_code", "raw_status_code", "code", "status")]
+        if isinstance(detail, dict)
+        else []
+    )
     status = next((n for n in numbers if isinstance(n, int) and 400 <= n < 600), None)
     status = status or next((_IN_BAND[c] for c in codes if c in _IN_BAND), None)
     return api_error(status or (400 if any(map(_REQUEST_FAULT.match, codes)) else 500), headers, body)
@@ -146,7 +153,7 @@ def describe(body: Any) -> tuple[str, tuple[str, ...]]:
     if not isinstance(error, dict):
         return str(error), ()
     message = error.get("message") or error.get("detail") or error.get("msg") or body.get("message") or ""
-    reasons = [d.get("reason") for d in error.get("details") or () if isinstance(d, dict)]
+    reasons = [detail.get("reason") for detail in dicts(error.get("details"))]
     nested = mapping(error.get("details"))
     found = [*reasons, nested.get("error_code"), error.get("code"), error.get("type"), error.get("status")]
     codes = dict.fromkeys(str(code) for code in found if code and code != "error")
@@ -162,7 +169,9 @@ def _kind(status: int, codes: tuple[str, ...], message: str) -> type[APIError]:
         for kind, pattern in _BY_TEXT:
             if pattern.search(message):
                 return kind
-    if status == 503 and "overloaded" in message.lower():
+    if status == 429 and "usage limit" in message.lower():  # Ollama's cloud, by the hour or week
+        return QuotaExceededError
+    if status == 503 and re.search("overloaded|server busy", message.lower()):  # the latter is Ollama's
         return OverloadedError
     if status in _BY_STATUS:
         return _BY_STATUS[status]

@@ -18,7 +18,7 @@ from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
 from flyllm.providers.model_list import read_models
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
-from flyllm.providers.undecoded import UndecodedAdapter, encode
+from flyllm.providers.undecoded import UndecodedAdapter, answer, encode
 from flyllm.types import ModelInfo
 
 _MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
@@ -52,7 +52,10 @@ class MistralChat(UndecodedAdapter):
     def body(self, request: ProviderRequest) -> dict[str, Any]:
         """Return the body of a call."""
         body = chat_wire.body(request, self.settings.api)
-        return {**body, "messages": [_message(message) for message in request.messages]}
+        body["messages"] = [_message(message) for message in request.messages]
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        return body
 
     def content(self, body: dict[str, Any]) -> bytes:
         """Return the bytes to send in place of the SDK's."""
@@ -79,12 +82,19 @@ class MistralChat(UndecodedAdapter):
     def models(self, timeout: float) -> list[ModelInfo]:
         """Have the SDK ask for the models and read the reply."""
         reply = relayed(Outgoing(timeout), self._clients.get().models.list)
-        reply.read()
+        answer(reply)
         return read_models(reply, self.settings.spec.name)
 
 
 def _message(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "role": "system"} if message.get("role") == "developer" else message
+
+
+def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    if not isinstance(function, Mapping) or "parameters" in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": {"type": "object", "properties": {}}}}  # not optional here
 
 
 class _NoLogger:

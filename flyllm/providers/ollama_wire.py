@@ -32,7 +32,7 @@ def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
     params = wire_params(request.params, api.params)
     built: dict[str, Any] = {"model": request.model, "messages": _messages(request.messages)}
     built |= {name: params.pop(name) for name in _TOP_LEVEL if name in params}
-    options = {**mapping(params.pop("options", None)), **params}
+    options = {**params.pop("options", {}), **params}
     if "stop" in options:
         options["stop"] = as_list(options["stop"])
     if options:

@@ -19,17 +19,14 @@ class OpenAIAdapter(StainlessAdapter):
     def new_client(self, http: Any) -> openai.OpenAI:
         """Return a client whose key and host no environment variable can change."""
         settings = self.settings
+        ambient: dict[str, Any] = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit}
         return openai.OpenAI(
             # An empty key would make the SDK look for one elsewhere; the header below is what is sent.
             api_key=settings.api_key.reveal() or "none",
             base_url=settings.base_url,
             max_retries=0,
             http_client=http,
-            default_headers={
-                "OpenAI-Organization": openai.omit,
-                "OpenAI-Project": openai.omit,
-                **pinned_headers(settings, "OPENAI_CUSTOM_HEADERS", openai.omit),
-            },
+            default_headers={**ambient, **pinned_headers(settings, "OPENAI_CUSTOM_HEADERS", openai.omit)},
         )
 
     def options(self, seconds: float) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def decode(content: bytes | str, content_type: str = "") -> dict[str, Any]:
         data = json.loads(text)
     except ValueError as exc:  # UnicodeDecodeError is one
         raise ParseError(_why_unreadable(content, content_type, exc)) from None
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]  # Google wraps errors in a list
     if not isinstance(data, dict):
         raise ParseError(f"expected a JSON object, the provider sent {_excerpt(content)}")
     return data
@@ -44,7 +46,7 @@ def count(source: Any, *path: str) -> int | None:
     for name in path:
         source = source.get(name) if isinstance(source, Mapping) else None
     if isinstance(source, str):
-        source = float(source) if source.replace(".", "", 1).isdigit() else None
+        source = float(source) if source.isascii() and source.replace(".", "", 1).isdigit() else None
     if isinstance(source, bool) or not isinstance(source, int | float) or not 0 <= source < 1e15:
         return None
     return int(source)

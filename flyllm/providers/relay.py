@@ -72,11 +72,15 @@ class Relay:
         """Close all connections."""
         self._transport.close()
 
-    def _pinned(self, request: Any, outgoing: Outgoing) -> Any:
-        httpx, headers, key = self._httpx, request.headers, self._settings.api_key
+    def sign(self, headers: Any, key: str) -> None:
+        """Put `key` into `headers` in place of what the SDK has there; "" is no key."""
         headers.pop("authorization", None)
         if key:
-            headers["authorization"] = f"Bearer {key.reveal()}"
+            headers["authorization"] = f"Bearer {key}"
+
+    def _pinned(self, request: Any, outgoing: Outgoing) -> Any:
+        httpx, headers = self._httpx, request.headers
+        self.sign(headers, self._settings.api_key.reveal())
         headers["accept"] = outgoing.accept
         headers.update(self._settings.headers)
         if outgoing.path:

@@ -33,7 +33,8 @@ def duration(text: str) -> float | None:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         return None
-    return sum(float(number) * _FACTORS[unit] for number, unit in parts)
+    seconds = sum(float(number) * _FACTORS[unit] for number, unit in parts)
+    return seconds if math.isfinite(seconds) else None
 
 
 def _number(text: str | None) -> float | None:
@@ -58,7 +59,7 @@ def _date(text: str | None) -> datetime | None:
         return None
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else None
 

@@ -77,6 +77,6 @@ def _require(media_type: str, response: Any) -> None:
         return
     content = response.read()
     body = decode(content, content_type)
-    if "error" in body or "error" in (body.get("type"), body.get("object")):
+    if "error" in body or "error" in (body.get("type"), body.get("object")) or isinstance(body.get("message"), str):
         raise in_band_error(body, response.headers)
     raise ParseError(f"expected a stream of events, the provider sent {content_type or 'no content type'}")

@@ -99,7 +99,8 @@ def answer(reply: Any) -> dict[str, Any]:
     """Read a reply to its end and return its JSON; raise the error that stands in it."""
     with closing(reply):
         data = decode(reply.read(), reply.headers.get("content-type", ""))
-    if data.get("error") or "error" in (data.get("object"), data.get("type")):
+    told = "error" in (data.get("object"), data.get("type")) or isinstance(data.get("message"), str)
+    if data.get("error") or told:
         raise in_band_error(data, reply.headers)
     return data
 

@@ -86,7 +86,7 @@ def behaviour_of(outcome: Outcome, base: Behaviour, **changes: Any) -> Behaviour
     if isinstance(outcome, Fault | StreamFault):
         return replace(base, **{"fault": outcome, **changes})
     # Beside an error_rate the error only says what fails, not that it fails.
-    error = base.error if base.error_rate is not None else None
+    error = base.error if changes.get("error_rate", base.error_rate) is not None else None
     return replace(base, **{"reply": outcome, "error": error, "fault": None, "body": None, **changes})
 
 

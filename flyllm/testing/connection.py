@@ -149,26 +149,31 @@ class Connection(asyncio.Protocol):
         keep = not (_closes(headers) or _closes(answer.headers) or head.http_version < b"1.1")
         whole = at_once(answer, behaviour, delay)
         if whole is not None:
-            self._transport.write(whole)
-            self._done(keep)
+            self._done(whole, keep)
         else:
             self._task = self._loop.create_task(self._send(steps(answer, behaviour, delay), keep))
 
     async def _send(self, planned: Iterator[Step], keep: bool) -> None:
+        held = b""
         for step in planned:
-            if isinstance(step, bytes):
-                self._transport.write(step)
+            if held:
+                self._transport.write(held)
                 await self._writable.wait()
+                held = b""
+            if isinstance(step, bytes):
+                held = step
             elif isinstance(step, End):
                 self._finish(step)
                 return
             else:
                 await asyncio.sleep(step)
         self._task = None
-        self._done(keep)
+        self._done(held, keep)
 
-    def _done(self, keep: bool) -> None:
+    def _done(self, rest: bytes, keep: bool) -> None:
+        # Over before the last bytes leave: who has read an answer shall not find its request still in flight.
         self._over(disconnected=False)
+        self._transport.write(rest)
         if not keep:
             self._transport.close()
             return

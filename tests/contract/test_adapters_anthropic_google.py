@@ -26,7 +26,7 @@ from flyllm.providers.base import ProviderSettings
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.registry import create_provider, provider_spec
 from tests.contract.recordings import adapter, of_deltas, request
-from tests.contract.replay import Reply, ReplayServer, replay_server
+from tests.contract.replay import ReplayServer, Reply, replay_server
 
 PROVIDERS = ("anthropic", "google")
 VERSION = {"anthropic": "/v1", "google": "/v1beta"}
@@ -388,7 +388,7 @@ def test_the_key_is_in_no_error(server: ReplayServer, name: str) -> None:
 
 
 def test_google_continues_nothing_by_itself(server: ReplayServer, providers: dict[str, Any]) -> None:
-    """The SDK would send on after CONTINUATION, and call Python functions."""
+    """The SDK would send on after CONTINUATION."""
     body = {
         "candidates": [
             {"content": {"parts": [{"text": "Hi"}]}, "finishReason": "CONTINUATION", "continuationToken": "eA=="}
@@ -397,18 +397,6 @@ def test_google_continues_nothing_by_itself(server: ReplayServer, providers: dic
     server.play(Reply(body=json.dumps(body).encode()))
     assert providers["google"].generate(request()).finish_reason == "other"
     assert len(server.seen) == 1
-
-
-def test_google_is_told_the_limit_of_a_call_but_not_of_a_stream(
-    server: ReplayServer, providers: dict[str, Any]
-) -> None:
-    """The SDK would have the server end a stream when the time meant for one wait on the socket is over."""
-    server.play(good("google", streamed=False))
-    send(providers["google"], streamed=False, timeout=12.3)
-    assert server.seen[0].all("x-server-timeout") == ["13"]
-    server.play(good("google", streamed=True))
-    send(providers["google"], streamed=True)
-    assert server.seen[0].all("x-server-timeout") == []
 
 
 PAGES: dict[str, list[dict[str, Any]]] = {

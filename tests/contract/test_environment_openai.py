@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.recordings import adapter, request
-from tests.contract.replay import Reply, ReplayServer, replay_server
+from tests.contract.replay import ReplayServer, Reply, replay_server
 
 EVIL = "sk-evil-0123456789"
 ANSWER = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],"model":"m"}'

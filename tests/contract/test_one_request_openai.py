@@ -17,7 +17,7 @@ from flyllm.errors import (
     ServerError,
 )
 from tests.contract.recordings import adapter, request
-from tests.contract.replay import Reply, ReplayServer, replay_server
+from tests.contract.replay import ReplayServer, Reply, replay_server
 
 DOORS = [("openai", "chat_completions"), ("openai", "responses"), ("groq", "chat_completions")]
 ERROR = b'{"error":{"message":"no","type":"t","code":"c"}}'
@@ -137,7 +137,12 @@ def test_a_full_pool_is_this_process_fault(server: ReplayServer) -> None:
     """Waiting for a connection longer than the timeout blames no provider."""
     server.play(Reply(silent=True, ending="stall"))
     made = adapter("openai", server.origin + "/v1", connections=1)
-    held = threading.Thread(target=lambda: pytest.raises(RequestError, made.generate, request(timeout=1.5)))
+
+    def hold() -> None:
+        with pytest.raises(RequestError):
+            made.generate(request(timeout=1.5))
+
+    held = threading.Thread(target=hold)
     held.start()
     while not server.seen:
         threading.Event().wait(0.005)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.conversations import REQUESTS, VALUES
 from tests.contract.recordings import adapter, request
-from tests.contract.replay import Reply, ReplayServer, replay_server
+from tests.contract.replay import ReplayServer, Reply, replay_server
 from tests.contract.specs import faults, validator
 
 ANSWER = Reply(body=b'{"type":"message","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn"}')

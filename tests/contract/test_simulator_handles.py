@@ -115,6 +115,16 @@ def test_a_reply_function_that_raises_is_logged_and_answered_with_500(caplog: py
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_was_read_is_over(stream: bool) -> None:
+    """Who has read an answer finds its request recorded and nothing in flight."""
+    with ProviderSimulator() as sim:
+        sim["openai"].set(pace=0.0001, latency=0.0001)
+        for number in range(1, 51):
+            post(sim, stream=stream)
+            assert (sim["openai"].count, sim["openai"].in_flight) == (number, 0)
+
+
 def test_records_are_kept_as_asked() -> None:
     """`keep` bounds the records, the count goes on."""
     with ProviderSimulator(keep=2) as sim:

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from flyllm._routing.instance import InstanceSnapshot
 from flyllm.cli.output import open_table
-from flyllm.types import Attempt, LLMResponse
+from flyllm.types import Attempt, GenerationRequest, LLMResponse
 
 _LONGEST_ERROR = 160
+_LONGEST_PROMPT = 70
 
 
 def instance_table(instances: Iterable[InstanceSnapshot], responses: Sequence[LLMResponse]) -> Table:
@@ -41,12 +42,14 @@ def print_summary(console: Console, responses: Sequence[LLMResponse], seconds: f
         console.print(f"{count} without an answer: {reason}", style="red")
 
 
-def print_ledger(console: Console, responses: Sequence[LLMResponse]) -> None:
-    """Print the attempts of the request that failed over most often, and what was said each time."""
-    response = max(responses, key=lambda r: (r.success, len(r.attempts)))
+def print_ledger(console: Console, requests: Sequence[GenerationRequest], responses: Sequence[LLMResponse]) -> None:
+    """Print the attempts of the request that needed most to be answered, and what was said each time."""
+    pairs = zip(requests, responses, strict=True)
+    request, response = max(pairs, key=lambda pair: (pair[1].success, len(pair[1].attempts)))
     if len(response.attempts) < 2:
-        console.print("Nothing failed, so no request had to.")
+        console.print("No request had to: all first attempts were answered.")
         return
+    console.print(f"> {_shortened(request.prompt, _LONGEST_PROMPT)}", style="bold")
     console.print(_attempt_table(response.attempts))
     for attempt in response.attempts:
         if attempt.error:
@@ -54,7 +57,7 @@ def print_ledger(console: Console, responses: Sequence[LLMResponse]) -> None:
 
 
 def _attempt_table(attempts: Iterable[Attempt]) -> Table:
-    table = open_table("#", "instance", "outcome", "status", "waited", "took", "chosen by")
+    table = open_table("#", "instance", "outcome", "status", "waited", "took", "chosen because")
     for attempt in attempts:
         table.add_row(
             str(attempt.number),
@@ -73,6 +76,6 @@ def _failures(attempts: Iterable[Attempt]) -> Text:
     return Text(", ".join(f"{n} × {kind} {status or ''}".rstrip() for (kind, status), n in kinds.items()), "red")
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, longest: int = _LONGEST_ERROR) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_ERROR else line[: _LONGEST_ERROR - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"

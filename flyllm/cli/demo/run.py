@@ -42,7 +42,7 @@ def simulated_demo(console: Console, requests: Requests, seed: int) -> bool:
             responses = _batch(console, manager, requests)
             prepare_stream(simulator)
             streamed = _stream(console, manager, QUESTION)
-            _accounts(console, manager, responses)
+            _accounts(console, manager, requests, responses)
     console.print("\nYour own providers: flyllm demo --config my.toml (asks before it sends anything)")
     return streamed and all(response.success for response in responses)
 
@@ -60,7 +60,7 @@ def real_demo(console: Console, requests: Requests, path: Path, *, yes: bool) ->
         _warm(console, manager)
         responses = _batch(console, manager, requests)
         streamed = _stream(console, manager, requests[0])
-        _accounts(console, manager, responses)
+        _accounts(console, manager, requests, responses)
     return streamed and all(response.success for response in responses)
 
 
@@ -124,8 +124,8 @@ def _stream(console: Console, manager: LLMManager, question: GenerationRequest) 
     return True
 
 
-def _accounts(console: Console, manager: LLMManager, responses: list[LLMResponse]) -> None:
+def _accounts(console: Console, manager: LLMManager, requests: Requests, responses: list[LLMResponse]) -> None:
     _heading(console, "3. The bill")
     manager.print_token_usage()
     _heading(console, "4. How one request found its way")
-    print_ledger(console, responses)
+    print_ledger(console, requests, responses)

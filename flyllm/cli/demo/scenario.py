@@ -33,16 +33,17 @@ LATENCIES = {
 }
 """Seconds on average: shorter than life, in about its proportions."""
 
-PACE = 0.03
+PACE = 0.02
 """Seconds between the pieces of the streamed answer."""
 
 QUESTION = GenerationRequest("How did this answer reach me?", task="chat")
 ANSWER = """\
-I am a simulated model, and I come to you in pieces. A server on this machine sends me in the format
-the real provider documents, the provider's official SDK reads that, and flyllm hands you every piece
-as it arrives. Had my instance refused the connection, another one would be talking now and you would
-not have noticed. Only after the first words is there no way back: a stream that breaks off then is an
-error, and that error carries every word you had received."""
+I am a simulated model, and I come to you in pieces. A server on this machine
+sends me in the format the real provider documents, the provider's official SDK
+reads that, and flyllm hands you every piece as it arrives. Had my instance
+refused the connection, another one would be talking now and you would not have
+noticed. Only after the first words is there no way back: a stream that breaks
+off then is an error, and that error carries every word you had received."""
 
 
 @contextmanager
@@ -82,5 +83,5 @@ def _state(provider: str) -> Text:
     if provider == DOWN:
         return Text("DOWN: refuses connections", "bold red")
     if provider == LIMITED:
-        return Text(f"RATE LIMITED: {REQUESTS_PER_MINUTE} requests per minute, then 429", "bold yellow")
+        return Text(f"RATE LIMITED: {REQUESTS_PER_MINUTE} a minute, then 429", "bold yellow")
     return Text(f"answers in {LATENCIES[provider]:.2f} s on average")

@@ -67,14 +67,15 @@ class OpenAIChatWire:
         if operation is Operation.MODELS:
             return Call(operation, "", "", body)
         model = required(body, "model")
-        check(body)
         if operation is Operation.EMBEDDINGS:
             given = body.get("input")
             if not given:
                 raise BadRequest("Missing required parameter: 'input'.", "input")
             inputs = (given,) if isinstance(given, str) else tuple(str(item) for item in given)
             return Call(operation, model, "\n".join(inputs), body, inputs)
-        return Call(operation, model, prompt_of(required(body, "messages", "array")), body)
+        messages = required(body, "messages", "array")
+        check(body)
+        return Call(operation, model, prompt_of(messages), body)
 
     # ---- answers
 

@@ -58,7 +58,12 @@ TABLE: list[tuple[int, Any, type[APIError], str | None]] = [
     (503, google("UNAVAILABLE", 503, "The model is overloaded."), OverloadedError, "UNAVAILABLE"),
     (400, [google("INVALID_ARGUMENT", 400)], InvalidRequestError, "INVALID_ARGUMENT"),
     (401, {"message": "invalid api token"}, AuthenticationError, None),
-    (498, {"message": "invalid token"}, AuthenticationError, None),
+    (498, openai("capacity_exceeded"), OverloadedError, "capacity_exceeded"),
+    (498, {"message": "the request contains a deny-listed token"}, ContentFilterError, None),
+    (503, {"error": "server busy, please try again.  maximum pending requests exceeded"}, OverloadedError, None),
+    (400, {"error": "prompt too long; exceeded max context length by 9 tokens"}, ContextLengthError, None),
+    (429, {"error": "you have reached your weekly usage limit"}, QuotaExceededError, None),
+    (403, {"message": "Request blocked by moderation guardrail"}, ContentFilterError, None),
     (422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, InvalidRequestError, None),
     (400, {"error": {"message": "m", "type": "invalid_model", "code": 400}}, ModelNotFoundError, "invalid_model"),
     (400, {"error": {"message": "m", "type": "invalid_request", "code": 400}}, InvalidRequestError, "invalid_request"),
@@ -142,7 +147,7 @@ def test_any_body_at_any_status_is_an_error(status: int, body: Any) -> None:
     """Classification is total: it never raises, keeps the status, and what it returns pickles."""
     for error in (api_error(status, {}, body), in_band_error(body, {})):
         assert isinstance(error, APIError)
-        again = pickle.loads(pickle.dumps(error))
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         assert (type(again), str(again), again.code) == (type(error), str(error), error.code)
     assert api_error(status, {}, body).status_code == status
     message, codes = describe(body)

@@ -1,5 +1,7 @@
 """Server-sent events as the WHATWG specification reads them, however the bytes are cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,7 @@ TABLE: dict[str, tuple[bytes, list[ServerEvent]]] = {
 
 def cut(body: bytes, cuts: list[int]) -> list[bytes]:
     marks = sorted({0, *(c for c in cuts if c < len(body)), len(body)})
-    return [body[a:b] for a, b in zip(marks, marks[1:], strict=False)]
+    return [body[a:b] for a, b in pairwise(marks)]
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -1,0 +1,128 @@
+"""What a request must look like before anything is done with it. Takes any values; raises `ConfigError` only."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import TIMEOUT_MAX
+from typing import Any
+
+from flyllm.errors import ConfigError
+from flyllm.providers.registry import REGISTRY
+from flyllm.types import GenerationRequest
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+def check_request(request: GenerationRequest) -> None:
+    """Raise one `ConfigError` that names everything wrong with `request`."""
+    given: Any = request  # its annotations are the caller's promise, not yet a fact
+    faults = [
+        *_text_faults("prompt", given.prompt),
+        *_text_faults("system", given.system, optional=True),
+        *_text_faults("task", given.task, optional=True),
+        *_message_faults(given.messages),
+        *_emptiness(given.prompt, given.messages),
+        *_table_faults("params", given.params),
+        *_provider_faults(given.provider_params),
+        *_list_faults("tools", given.tools),
+        *_choice_faults(given.tool_choice),
+        *_table_faults("response_format", given.response_format),
+        *_table_faults("metadata", given.metadata),
+        *seconds_faults("timeout", given.timeout),
+    ]
+    if faults:
+        raise ConfigError.from_faults(faults, "The request is not valid")
+
+
+def seconds_faults(name: str, seconds: Any) -> Iterable[str]:
+    """Return a fault unless `seconds` is a length of time that can be waited for, or None."""
+    if seconds is None:
+        return ()
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return (f"{name} must be a number of seconds, not {_type(seconds)}",)
+    if 0 < seconds <= TIMEOUT_MAX or seconds == math.inf:
+        return ()
+    return (f"{name} must be a number of seconds above 0 and below {TIMEOUT_MAX:.0f}",)
+
+
+def _emptiness(prompt: Any, messages: Any) -> Iterator[str]:
+    if isinstance(prompt, str) and not prompt and (messages is None or (_is_list(messages) and not len(messages))):
+        yield "the request is empty: give a prompt or messages"
+
+
+def _choice_faults(choice: Any) -> Iterator[str]:
+    if not isinstance(choice, str | Mapping | None):
+        yield f"tool_choice must be text or a dict, not {_type(choice)}"
+
+
+def _text_faults(name: str, text: Any, *, optional: bool = False) -> Iterator[str]:
+    if text is None and optional:
+        return
+    if not isinstance(text, str):
+        yield f"{name} must be text, not {_type(text)}"
+    elif not _encodable(text):
+        yield f"{name} holds a lone surrogate, which has no encoding"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _message_faults(messages: Any) -> Iterator[str]:
+    yield from _list_faults("messages", messages, "a dict with role and content")
+    if not _is_list(messages):
+        return
+    for n, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            continue
+        role, content = message.get("role"), message.get("content")
+        if not isinstance(role, str):
+            yield f"messages[{n}] needs a role. Valid roles: {', '.join(ROLES)}"
+        elif role not in ROLES:
+            yield f"messages[{n}] has role {role[:40]!r}. Valid roles: {', '.join(ROLES)}"
+        if isinstance(content, str):
+            yield from _text_faults(f"messages[{n}].content", content)
+        elif not _is_list(content) and not (content is None and role == "assistant"):
+            yield f"messages[{n}].content must be text or a list of parts, not {_type(content)}"
+
+
+def _list_faults(name: str, values: Any, what: str = "a dict") -> Iterator[str]:
+    if values is None:
+        return
+    if not _is_list(values):
+        yield f"{name} must be a list of dicts, not {_type(values)}"
+        return
+    for n, value in enumerate(values):
+        if not isinstance(value, Mapping):
+            yield f"{name}[{n}] must be {what}, not {_type(value)}"
+
+
+def _is_list(values: Any) -> bool:
+    return isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray)
+
+
+def _table_faults(name: str, table: Any) -> Iterator[str]:
+    if table is None:
+        return
+    if not isinstance(table, Mapping):
+        yield f"{name} must be a dict, not {_type(table)}"
+    elif not all(isinstance(key, str) for key in table):
+        yield f"{name} must have names as keys, not {_type(next(key for key in table if not isinstance(key, str)))}"
+
+
+def _provider_faults(tables: Any) -> Iterator[str]:
+    faults = list(_table_faults("provider_params", tables))
+    yield from faults
+    if faults or tables is None:
+        return
+    for provider, table in tables.items():
+        if provider.lower() not in REGISTRY:
+            yield f"provider_params names no provider: {provider[:40]!r}. Valid names: {', '.join(REGISTRY)}"
+        name = f"provider_params[{provider[:40]!r}]"
+        yield from _table_faults(name, table) if table is not None else (f"{name} must be a dict, not NoneType",)
+
+
+def _type(value: object) -> str:
+    return type(value).__name__
