@@ -14,7 +14,7 @@ from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
 from flyllm.providers.payload import count, dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
-from flyllm.providers.undecoded import UndecodedAdapter, answer
+from flyllm.providers.undecoded import UndecodedAdapter, answer, encode
 from flyllm.types import ModelInfo
 
 _PAGE = 1000
@@ -45,10 +45,13 @@ class CohereChat(UndecodedAdapter):
         """Return the body of a call."""
         return cohere_wire.body(request, self.settings.api)
 
+    def content(self, body: dict[str, Any]) -> bytes:
+        """Return the bytes to send in place of the SDK's, which costs a walk over the whole conversation."""
+        return encode(body)
+
     def call(self, body: dict[str, Any]) -> None:
-        """Have the SDK send `body` as one request: as additional parameters, which win and take any name."""
-        raw = self._clients.get().with_raw_response
-        with raw.chat_stream(model=body["model"], messages=[], request_options={"additional_body_parameters": body}):
+        """Have the SDK send `body` as one request."""
+        with self._clients.get().with_raw_response.chat_stream(model=body["model"], messages=[]):
             pass
 
     def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:

@@ -128,11 +128,7 @@ def in_band_error(body: Any, headers: Mapping[str, str]) -> APIError:
     """Return the error for an error object that came inside a 200."""
     _, codes = describe(body)
     detail = body.get("error", body) if isinstance(body, dict) else None
-    numbers = (
-        [detail.get(k) for k in ("status_code", "raw_status_code", "code", "status")]
-        if isinstance(detail, dict)
-        else []
-    )
+    numbers = [mapping(detail).get(name) for name in ("status_code", "raw_status_code", "code", "status")]
     status = next((n for n in numbers if isinstance(n, int) and 400 <= n < 600), None)
     status = status or next((_IN_BAND[c] for c in codes if c in _IN_BAND), None)
     return api_error(status or (400 if any(map(_REQUEST_FAULT.match, codes)) else 500), headers, body)

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -48,6 +49,8 @@ class Relay:
     def __init__(self, httpx: ModuleType, settings: ProviderSettings, stand_in: bytes, connections: int) -> None:
         self._httpx, self._settings, self._stand_in = httpx, settings, stand_in
         self._transport = http_transport(httpx, connections)
+        self._urls: dict[str, Any] = {}
+        self._stand_ins: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +66,7 @@ class Relay:
         reply.request = request
         remember(reply)
         if reply.is_success:
-            return self._httpx.Response(200, headers={"content-type": expected}, content=self._stand_in)
+            return self._stand_in_of(expected)
         with closing(reply):
             reply.read()
         return reply
@@ -92,6 +95,17 @@ class Relay:
         return httpx.Request(
             request.method, request.url, headers=headers, content=outgoing.content, extensions=request.extensions
         )
+
+    def _stand_in_of(self, media_type: str) -> Any:
+        if media_type not in self._stand_ins:
+            made = self._httpx.Response(200, headers={"content-type": media_type}, content=self._stand_in)
+            self._stand_ins[media_type] = made
+        return copy(self._stand_ins[media_type])
+
+    def _url(self, path: str) -> Any:
+        if path not in self._urls:
+            self._urls[path] = self._httpx.URL(self._settings.base_url + path)
+        return self._urls[path]
 
 
 def relayed(outgoing: Outgoing, call: Callable[[], object]) -> Any:

@@ -1,6 +1,7 @@
 """An open streamed reply as a `DeltaStream`: bytes in, deltas out, the connection given back or cut."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flyllm.errors import ParseError, RequestError
@@ -62,8 +63,9 @@ def drain(rest: Iterable[object], response: Any) -> None:
     Only where the body has an end of its own: a body that lasts until the connection closes cannot be reused.
     """
     if "chunked" in response.headers.get("transfer-encoding", ""):
-        for _ in rest:
-            pass
+        with suppress(Exception):  # the answer is complete: what breaks now costs the connection and nothing else
+            for _ in rest:
+                pass
 
 
 def unfinished(terminal: str) -> RequestError:

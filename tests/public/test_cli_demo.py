@@ -130,7 +130,7 @@ def test_with_a_configuration_the_demo_names_the_addresses_and_sends_only_there(
     assert done.returncode == 0, done.stderr
     for instance in provider_simulator:
         assert instance.url in done.stdout
-    assert "4 requests go to these addresses" in done.stdout
+    assert "4 requests and their retries go to these addresses" in done.stdout
     assert "No instance serves poetry" in done.stdout
     assert sum(instance.count for instance in provider_simulator) == 4
 

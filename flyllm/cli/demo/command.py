@@ -15,7 +15,7 @@ def demo(
     yes: Annotated[bool, typer.Option("--yes", help="With --config: do not ask before sending.")] = False,
 ) -> None:
     """Send 40 prompts to ten simulated providers, one down and one rate limited. No keys, no network."""
-    # Here, because they need rich at once and the simulator; `flyllm --help` needs neither.
+    # Here, because the other commands work without the `testing` extra.
     from flyllm.cli.demo.prompts import SHIPPED, read_prompts
     from flyllm.cli.demo.run import real_demo, simulated_demo
 

@@ -53,7 +53,8 @@ def real_demo(console: Console, requests: Requests, path: Path, *, yes: bool) ->
     console.print(f"flyllm {__version__}: the providers of {path}", style="bold")
     console.print(_destinations(config))
     requests = _fitted(console, requests, config)
-    console.print(f"{len(requests) + 1} requests go to these addresses. They cost tokens.", style="bold yellow")
+    count = len(requests) + 1
+    console.print(f"{count} requests and their retries go to these addresses. They cost tokens.", style="bold yellow")
     if not yes:
         typer.confirm("Send them?", abort=True)
     with LLMManager(config) as manager:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyllm._routing.strategies import STRATEGY_NAMES, UNMEASURED, strategy_named
@@ -48,6 +48,7 @@ def test_the_names_are_the_contracts() -> None:
 
 
 @pytest.mark.parametrize("name", STRATEGY_NAMES)
+@settings(max_examples=50)
 @given(views=VIEWS, seed=st.integers())
 def test_a_strategy_returns_a_candidate_and_changes_none(name: str, views: list[View], seed: int) -> None:
     """Choosing is pure: the result is one of the candidates, which stay as they were."""
