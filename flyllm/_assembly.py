@@ -13,7 +13,7 @@ from flyllm._execution.reaper import Reaper
 from flyllm._execution.stream import Streams
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
-from flyllm._routing.strategies import Strategy, strategy_named
+from flyllm._routing.strategies import strategy_named
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import Emitter, Observer
@@ -58,7 +58,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
     pool = _pool(config, clock)
     closed = threading.Event()
     attempts = Attempts(pool, clock, emitter, config.unsupported_params)
-    loop = AttemptLoop(attempts, pool, clock, closed, config.max_retries)
+    loop = AttemptLoop(attempts, pool, clock, config.max_retries)
     reaper = Reaper()
     runtime = Runtime(
         config=config,
@@ -78,10 +78,15 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
 
 
 def _pool(config: ManagerConfig, clock: Clock) -> Pool:
-    if isinstance(config.strategy, str):
-        return Pool(strategy_named(config.strategy, clock), clock, foreign_strategy=False)
-    strategy: Strategy = config.strategy
-    return Pool(strategy, clock, foreign_strategy=True)
+    foreign = not isinstance(config.strategy, str)
+    strategy = strategy_named(config.strategy, clock) if isinstance(config.strategy, str) else config.strategy
+    return Pool(
+        strategy,
+        clock,
+        foreign_strategy=foreign,
+        max_stall=config.max_stall,
+        retry_ratio=config.retry_ratio,
+    )
 
 
 def _debug_files(config: ManagerConfig) -> list[Observer]:
@@ -115,4 +120,9 @@ def _instance(
         params=config.params,
         max_concurrency=settings.connections,
         attempt_timeout=config.timeout or attempt_timeout,
+        rpm=config.rpm,
+        tpm=config.tpm,
+        weight=config.weight,
+        priority=config.priority,
+        context_window=config.context_window,
     )

@@ -21,8 +21,8 @@ _OPTIONS = tuple(name for name in INSTANCE_KINDS if name not in ("provider", "mo
 class ManagerBuilder(Generic[M]):
     """Fluent construction of a manager.
 
-    `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `max_workers`,
-    `unsupported_params` and `debug_folder` concern the manager; all others the instance added last.
+    `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `max_stall`, `retry_ratio`,
+    `max_workers`, `unsupported_params` and `debug_folder` concern the manager; all others the instance added last.
     No method but `build()` and `config()` raises anything.
     """
 
@@ -60,7 +60,7 @@ class ManagerBuilder(Generic[M]):
             api_key: the key; empty for providers and endpoints that need none. No variable is read in its place.
             name: what to call the instance in responses, logs and metrics; None leaves that to the manager.
             options: fields of `InstanceConfig`: tasks, endpoint, api, enabled, params, headers, timeout
-                (seconds for one attempt), max_concurrency.
+                (seconds for one attempt), max_concurrency, rpm, tpm, weight, priority, context_window.
         """
         key = Secret(api_key) if isinstance(api_key, str) else api_key
         where = f"providers[{len(self._instances)}]"
@@ -118,6 +118,26 @@ class ManagerBuilder(Generic[M]):
         """Keep at most `requests` in flight at the last instance."""
         return self._set("max_concurrency", "max_concurrency", requests)
 
+    def rpm(self, requests: int) -> Self:
+        """Start at most `requests` per minute at the last instance."""
+        return self._set("rpm", "rpm", requests)
+
+    def tpm(self, tokens: int) -> Self:
+        """Spend at most `tokens` per minute, prompts and answers together, at the last instance."""
+        return self._set("tpm", "tpm", tokens)
+
+    def weight(self, weight: float) -> Self:
+        """Give the last instance `weight` times the requests of one with weight 1, with strategies that weigh."""
+        return self._set("weight", "weight", weight)
+
+    def priority(self, tier: int) -> Self:
+        """Use the last instance only while none of a lower `tier` can take a request; 0 is the default."""
+        return self._set("priority", "priority", tier)
+
+    def context_window(self, tokens: int) -> Self:
+        """Tell how many `tokens` the last instance's model can take in."""
+        return self._set("context_window", "context_window", tokens)
+
     def strategy(self, strategy: str | Strategy) -> Self:
         """Choose instances by a named strategy, or by an object of yours with a `select` method."""
         return self._setting("strategy", strategy)
@@ -133,6 +153,14 @@ class ManagerBuilder(Generic[M]):
     def default_attempt_timeout(self, seconds: float) -> Self:
         """Limit one attempt to `seconds` at all instances that have no `attempt_timeout` of their own."""
         return self._setting("attempt_timeout", seconds)
+
+    def max_stall(self, seconds: float | None) -> Self:
+        """Let requests wait at most `seconds` while no instance answers any; None lifts the limit."""
+        return self._setting("max_stall", seconds)
+
+    def retry_ratio(self, ratio: float) -> Self:
+        """Let every success pay for `ratio` further retries; with callers that retry themselves, 0.2."""
+        return self._setting("retry_ratio", ratio)
 
     def max_workers(self, threads: int) -> Self:
         """Let a batch use at most `threads` threads."""

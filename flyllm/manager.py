@@ -15,8 +15,9 @@ from flyllm._execution.job import Job
 from flyllm._execution.request_check import check_request, seconds_faults
 from flyllm._execution.stream import ResponseStream
 from flyllm._resilience.deadline import Deadline
-from flyllm._routing.instance import InstanceSnapshot
+from flyllm._routing.instance import Demand, InstanceSnapshot
 from flyllm._routing.route import Route
+from flyllm._routing.token_estimate import prompt_size
 from flyllm.builder import ManagerBuilder
 from flyllm.config.model import ManagerConfig
 from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
@@ -210,7 +211,7 @@ class LLMManager:
         deadline = Deadline.after(clock, self._timeout(request, task, batch=overall is not None))
         if overall is not None:
             deadline = min(deadline, overall, key=lambda d: d.at)
-        return Job(request, task, deadline, Route(request.task), clock.monotonic())
+        return Job(request, task, deadline, Route(request.task, _demand(request, task)), clock.monotonic())
 
     def _timeout(self, request: GenerationRequest, task: TaskDefinition | None, *, batch: bool) -> float | None:
         own = request.timeout or (task.timeout if task is not None else None)
@@ -236,6 +237,11 @@ def _request(request: GenerationRequest | str, task: str | None, params: dict[st
     if task is not None:
         changes["task"] = task
     return replace(request, **changes) if changes else request
+
+
+def _demand(request: GenerationRequest, task: TaskDefinition | None) -> Demand:
+    params = {**(task.params if task is not None else {}), **(request.params or {})}
+    return Demand(prompt_size(request), params.get("max_tokens"))
 
 
 def _unbuilt(config: ManagerConfig) -> ManagerConfig:

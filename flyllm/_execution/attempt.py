@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from flyllm._clock import Clock
 from flyllm._execution.job import Job, messages_of
-from flyllm._resilience.classification import Exclusion, classify
+from flyllm._resilience.classification import Exclusion
 from flyllm._routing.instance import Instance
-from flyllm._routing.lease import Lease, Outcome
+from flyllm._routing.lease import Lease, Report
 from flyllm._routing.pool import Pool
 from flyllm._secret import redact
 from flyllm.errors import InvalidRequestError, LLMError, ProviderError
@@ -57,34 +57,31 @@ class Trial:
         self.fail(error)
         raise error  # outside the handler: see `unforeseen`
 
-    def succeed(self, usage: TokenUsage, request_id: str | None, content: str) -> bool:
-        """End with an answer."""
-        return self._end(Outcome.SUCCESS, "success", usage, request_id, content)
+    def succeed(
+        self, usage: TokenUsage, request_id: str | None, content: str, headers: Mapping[str, str] | None = None
+    ) -> bool:
+        """End with an answer, whose reply had these `headers`."""
+        report = Report.success(self._seconds(), usage, headers)
+        return self._end(report, "success", usage, request_id, content)
 
     def fail(self, error: LLMError, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
         """End with an error, which learns where it happened; `content` is what had been received."""
         error.located(provider=self.instance.provider, model=self.instance.model, instance=self.instance.name)
-        outcome = Outcome.FAILURE if classify(error).harms else Outcome.IGNORED
-        return self._end(outcome, type(error).__name__, usage, error.request_id, content, error)
+        report = Report.failure(self._seconds(), error, usage)
+        return self._end(report, type(error).__name__, usage, error.request_id, content)
 
     def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
         """End because the caller gave up."""
-        return self._end(Outcome.IGNORED, "abandoned", usage, None, content)
+        return self._end(Report.nothing(self._seconds(), usage), "abandoned", usage, None, content)
 
-    def _end(
-        self,
-        outcome: Outcome,
-        word: str,
-        usage: TokenUsage,
-        request_id: str | None,
-        content: str,
-        error: LLMError | None = None,
-    ) -> bool:
+    def _seconds(self) -> float:
+        return self._clock.monotonic() - self._began
+
+    def _end(self, report: Report, word: str, usage: TokenUsage, request_id: str | None, content: str) -> bool:
         if not self._ended.acquire(blocking=False):
             return False
-        now = self._clock.monotonic()
-        seconds = now - self._began
-        self._lease.close(outcome, seconds)
+        self._lease.close(report)
+        error = report.error
         attempt = Attempt(
             number=len(self.job.ledger) + 1,
             instance_id=self.instance.id,
@@ -93,17 +90,17 @@ class Trial:
             model=self.instance.model,
             started=self._began_wall,
             waited=self._began - self.job.idle_since,
-            duration=seconds,
+            duration=report.seconds,
             outcome=word,
             error=str(error) if error is not None else None,
-            status_code=error.status_code if error is not None else (200 if outcome is Outcome.SUCCESS else None),
+            status_code=error.status_code if error is not None else (200 if word == "success" else None),
             retry_after=error.retry_after if error is not None else None,
             request_id=request_id,
             usage=usage,
             chosen_because=self._lease.reason,
         )
         self.job.ledger.append(attempt)
-        self.job.idle_since = now
+        self.job.idle_since = self._began + report.seconds
         self._emitter.attempt(AttemptEvent(attempt, self.job.request, self.request.params, error, content))
         return True
 
@@ -130,7 +127,7 @@ class Attempts:
             if not self._strict:
                 self._warn_dropped(trial)
                 return trial
-            lease.close(Outcome.IGNORED, 0.0)
+            lease.close(Report.nothing())
             # Only this instance: another API of the same provider may take them.
             job.route.exclude(trial.instance, Exclusion.INSTANCE)
             refusal = InvalidRequestError(
@@ -151,7 +148,7 @@ class Attempts:
         try:
             return Trial(job, lease, self._request(job, lease.instance), self._clock, self._emitter)
         except BaseException:
-            lease.close(Outcome.IGNORED, 0.0)
+            lease.close(Report.nothing())
             raise
 
     def _request(self, job: Job, instance: Instance) -> ProviderRequest:

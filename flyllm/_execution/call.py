@@ -29,7 +29,7 @@ class Call:
 
 def _generate(trial: Trial) -> tuple[Trial, Completion]:
     completion = trial.instance.adapter.generate(trial.request)
-    trial.succeed(completion.usage, completion.request_id, completion.content)
+    trial.succeed(completion.usage, completion.request_id, completion.content, completion.headers)
     return trial, completion
 
 

@@ -1,31 +1,33 @@
 """The attempt loop: the only one in the package. Calls and streams run it; it fits on one screen.
 
-It decides nothing itself: the verdict on a failure comes from `classification`, the next instance from the pool,
-the pause from `backoff`, and tenacity does the repeating.
+It decides nothing itself: the verdict on a failure comes from `classification`, the next instance and the moment from
+the pool, the pause from `backoff`, and tenacity does the repeating.
 """
 
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from flyllm._clock import Clock
 from flyllm._execution.attempt import Attempts, Trial
 from flyllm._execution.job import Job
-from flyllm._resilience.backoff import LONGEST_PAUSE, full_jitter, respectful
+from flyllm._resilience.backoff import full_jitter
 from flyllm._resilience.classification import Exclusion, classify, most_actionable
 from flyllm._resilience.retry import run_attempts
 from flyllm._routing.pool import Pool
-from flyllm.errors import LLMError, ManagerClosedError
+from flyllm.errors import ContextLengthError, LLMError, RequestError
 
 T = TypeVar("T")
+
+MAX_HOPS = 20
+"""Refusals for load that a request takes beside its `max_retries`: they cost little and are often many."""
 
 
 class AttemptLoop:
     """Runs attempts of a job until one succeeds or none can help."""
 
-    def __init__(self, attempts: Attempts, pool: Pool, clock: Clock, closed: threading.Event, max_retries: int) -> None:
+    def __init__(self, attempts: Attempts, pool: Pool, clock: Clock, max_retries: int) -> None:
         self._attempts = attempts
-        self.pool, self.clock, self.closed, self.max_retries = pool, clock, closed, max_retries
+        self.pool, self.clock, self.max_retries = pool, clock, max_retries
 
     def run(self, job: Job, send: Callable[[Trial], T]) -> T:
         """Return what `send` made of the first attempt that worked; raise the most telling `LLMError` otherwise."""
@@ -50,30 +52,47 @@ class _Steps:
     def __init__(self, loop: AttemptLoop, job: Job) -> None:
         self._loop, self._job = loop, job
         self._errors: list[LLMError] = []
+        self._counted = self._hops = 0
+        self._refused: set[int] = set()  # instances that no connection could be made to
         self.trial: Trial | None = None
 
     def retryable(self, error: BaseException) -> bool:
-        """Whether another attempt is allowed and possible."""
+        """Whether another attempt is allowed and possible; note what it must avoid."""
         if not isinstance(error, LLMError) or self.trial is None:
             return False
-        verdict, route, clock = classify(error), self._job.route, self._loop.clock
-        route.exclude(self.trial.instance, verdict.exclude)
-        asked = error.retry_after
-        route.mark_tried(self.trial.instance, None if asked is None else clock.monotonic() + respectful(asked, clock))
-        allowed = len(self._job.ledger) <= self._loop.max_retries
-        return verdict.retry and allowed and bool(self._loop.pool.eligible(route))
+        verdict, route, instance = classify(error), self._job.route, self.trial.instance
+        if isinstance(error, ContextLengthError):
+            route.outgrew(instance)
+        route.exclude(instance, verdict.exclude)
+        route.mark_tried(instance)
+        route.avoided = instance.provider if verdict.elsewhere else None
+        route.pays = verdict.pays
+        return verdict.retry and self._allowed(error, counted=verdict.counted) and bool(self._loop.pool.eligible(route))
+
+    def _allowed(self, error: LLMError, *, counted: bool) -> bool:
+        if self._loop.max_retries == 0 or self.trial is None:
+            return False
+        if not counted:
+            self._hops += 1
+            return self._hops <= MAX_HOPS
+        instance = self.trial.instance.id
+        if isinstance(error, RequestError) and not error.sent and instance not in self._refused:
+            self._refused.add(instance)  # nothing was sent: once per instance that is free
+            return True
+        self._counted += 1
+        return self._counted <= self._loop.max_retries
 
     def pause(self) -> float:
-        """Go to an untried instance at once; pause before a new round over all of them."""
+        """Go to an untried instance at once; before a new round over all of them, wait in the pool's queue."""
         route, clock = self._job.route, self._loop.clock
-        eligible = self._loop.pool.eligible(route)
-        if not route.tried.issuperset(eligible):
-            return 0.0
-        return route.start_over(eligible, clock.monotonic(), full_jitter(route.rounds + 1, clock))
+        if route.tried.issuperset(self._loop.pool.eligible(route)):
+            route.start_over()
+            route.not_before = clock.monotonic() + full_jitter(route.rounds, clock)
+        return max(0.0, self._loop.pool.earliest(route) - clock.monotonic())
 
     def too_late(self, pause: float) -> bool:
         """Whether the deadline comes first; the error that led here is raised now rather than then."""
-        return pause > LONGEST_PAUSE or pause >= self._job.deadline.remaining()
+        return pause >= self._job.deadline.remaining()
 
     def failover(self, error: BaseException, pause: float) -> None:
         """Keep the error: it may be the one to raise in the end."""
@@ -81,9 +100,7 @@ class _Steps:
             self._errors.append(error)
 
     def sleep(self, seconds: float) -> None:
-        """Pause, cut short when the manager closes."""
-        if seconds > 0 and self._loop.clock.wait(self._loop.closed, seconds):
-            raise ManagerClosedError("the manager was closed while the request waited for its next attempt")
+        """Do nothing: the next attempt waits in the pool's queue, where closing and deadlines end it."""
 
     def conclusion(self, error: LLMError) -> tuple[LLMError, BaseException | None]:
         """Return the error to raise where `error` ended the loop, and its cause."""

@@ -144,7 +144,7 @@ class _Run:
     def _finish(self) -> StreamChunk:
         trial, source = self._trial, self._source
         completion = self.assembler.completion(source.headers, source.request_id)
-        if not trial.succeed(completion.usage, completion.request_id, completion.content):
+        if not trial.succeed(completion.usage, completion.request_id, completion.content, completion.headers):
             raise self._interrupted(ProviderError("the stream was closed while it was read"))
         _close(source)
         self.response = answer(trial.job, trial, completion, self._clock)

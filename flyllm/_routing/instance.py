@@ -2,18 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from flyllm._clock import Clock
+from flyllm._resilience.breaker import Breaker
+from flyllm._resilience.ceiling import Ceiling
+from flyllm._resilience.classification import Signal
+from flyllm._routing.limits import RateLimits, Ticket
 from flyllm._routing.stats import Latency
+from flyllm._routing.token_estimate import TokenEstimate
+from flyllm.errors import RateLimitError, RequestError
 from flyllm.providers.base import ApiSpec, Provider
+
+if TYPE_CHECKING:
+    from flyllm._routing.lease import Lease, Report
+
+MAX_COOL = 300.0
+"""Seconds an instance is left alone at most on its own word (Linkerd's)."""
 
 DEFAULT_CONCURRENCY = 64
 """Attempts in flight at one instance where the user sets no limit."""
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """What an attempt will take of limits on tokens: the prompt's bytes, and the answer's limit (None: none)."""
+
+    size: int = 0
+    max_tokens: object = None
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
-    """What does not change about an instance. `attempt_timeout` is seconds for one attempt."""
+    """What does not change about an instance.
+
+    `attempt_timeout` is seconds for one attempt; `rpm` and `tpm` are declared limits a minute, None where there is
+    none; instances of a higher `priority` number serve only while none of a lower one can; `context_window` is in
+    tokens, None where it is not known.
+    """
 
     id: int
     name: str
@@ -25,12 +51,18 @@ class Instance:
     params: Mapping[str, Any] = field(default_factory=dict)
     max_concurrency: int = DEFAULT_CONCURRENCY
     attempt_timeout: float = 180.0
+    rpm: int | None = None
+    tpm: int | None = None
+    weight: float = 1.0
+    priority: int = 0
+    context_window: int | None = None
 
 
 class InstanceView(Protocol):
     """What a strategy may know of a candidate.
 
-    `last_selected` grows with every selection in the pool. `latency` is seconds as of `latency_updated` on the
+    `max_concurrency` is what it is given at once at most, learned ceiling included. `last_selected` grows with every
+    selection in the pool. `latency` is seconds as of `latency_updated` on the
     monotonic clock, None before the first answer.
     """
 
@@ -47,6 +79,8 @@ class InstanceView(Protocol):
     @property
     def max_concurrency(self) -> int: ...
     @property
+    def weight(self) -> float: ...
+    @property
     def last_selected(self) -> int: ...
     @property
     def latency(self) -> float | None: ...
@@ -56,7 +90,11 @@ class InstanceView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InstanceSnapshot:
-    """An instance as it was at one moment: given to user-written strategies and by `manager.instances`."""
+    """An instance as it was at one moment: given to user-written strategies and by `manager.instances`.
+
+    `health` is "closed" (given requests), "open" (left alone) or "half_open" (being tried). `cooling` is the seconds
+    for which it asked to be left alone. `max_concurrency` includes what was learned of its ceiling.
+    """
 
     id: int
     name: str
@@ -64,6 +102,8 @@ class InstanceSnapshot:
     model: str
     tasks: frozenset[str]
     enabled: bool
+    priority: int
+    weight: float
     in_flight: int
     max_concurrency: int
     last_selected: int
@@ -71,38 +111,57 @@ class InstanceSnapshot:
     latency_updated: float
     requests: int
     failures: int
+    health: str
+    cooling: float
 
 
 class InstanceState:
     """What changes about an instance. Guarded by the pool's lock; an `InstanceView` for strategies under it."""
 
     __slots__ = (
+        "_clock",
+        "_estimate",
         "_latency",
+        "breaker",
+        "ceiling",
+        "cool_until",
+        "denied",
         "enabled",
         "failures",
         "id",
         "in_flight",
         "instance",
         "last_selected",
-        "max_concurrency",
+        "limits",
         "model",
         "name",
         "provider",
         "requests",
+        "weight",
     )
 
-    def __init__(self, instance: Instance, *, enabled: bool, last_selected: int) -> None:
+    def __init__(self, instance: Instance, clock: Clock, *, enabled: bool, last_selected: int) -> None:
         self.instance = instance
         # Copied: strategies read them for every candidate of every request.
-        self.id, self.name = instance.id, instance.name
+        self.id, self.name, self.weight = instance.id, instance.name, instance.weight
         self.provider, self.model = instance.provider, instance.model
-        self.max_concurrency = instance.max_concurrency
         self.enabled = enabled
         self.in_flight = 0
         self.last_selected = last_selected
-        self.requests = 0
-        self.failures = 0
+        self.requests = self.failures = 0
+        self.denied = 0  # 403s in a row without a telling code
+        self.cool_until = 0.0
+        self.breaker = Breaker(clock)
+        self.ceiling = Ceiling(instance.max_concurrency)
+        self.limits = RateLimits(instance.rpm, instance.tpm)
+        self._clock = clock
+        self._estimate = TokenEstimate(instance.provider)
         self._latency = Latency()
+
+    @property
+    def max_concurrency(self) -> int:
+        """What it is given at once at most."""
+        return self.ceiling.limit
 
     @property
     def latency(self) -> float | None:
@@ -114,13 +173,60 @@ class InstanceState:
         """When `latency` was last measured, on the monotonic clock."""
         return self._latency.updated
 
-    def record(self, seconds: float, now: float, *, success: bool) -> None:
-        """Take in one outcome of an attempt."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given one attempt more at once."""
+        return self.in_flight < self.ceiling.limit
+
+    def ready_at(self, demand: Demand, now: float) -> float:
+        """Return when limits and cool-downs allow an attempt of that `demand`."""
+        return max(self.cool_until, self.limits.ready_at(self._charge(demand), now))
+
+    def begin(self, demand: Demand, now: float) -> Ticket:
+        """Book an attempt against the declared limits."""
+        return self.limits.start(self._charge(demand), now)
+
+    def end(self, lease: "Lease", report: "Report", now: float) -> None:
+        """Take in what an attempt says of limits, cool-downs and speed."""
+        error, verdict = report.error, report.verdict
+        self._settle(lease, report, now)
+        if report.headers is not None:
+            self.limits.observe(report.headers, lease.began, now)
+        if error is not None and error.retry_after is not None:
+            # Not all at once when the time is over, and never before.
+            self.cool(min(MAX_COOL, error.retry_after) * self._clock.uniform(1.0, 1.1), now)
+        if verdict.signal is not Signal.NONE:
+            self._record(report.seconds, now, success=verdict.signal is Signal.GOOD)
+
+    def cool(self, seconds: float, now: float) -> None:
+        """Leave the instance alone for `seconds`; a shorter time than is set already changes nothing."""
+        self.cool_until = max(self.cool_until, now + seconds)
+
+    def forgive(self, clock: Clock) -> None:
+        """Forget what led to the instance being left alone."""
+        self.cool_until = 0.0
+        self.denied = 0
+        self.breaker = Breaker(clock)
+        self.ceiling = Ceiling(self.instance.max_concurrency)
+
+    def _charge(self, demand: Demand) -> int:
+        return self._estimate.charge(demand.size, demand.max_tokens) if self.instance.tpm is not None else 0
+
+    def _settle(self, lease: "Lease", report: "Report", now: float) -> None:
+        if isinstance(report.error, RateLimitError):
+            self.limits.refuse(lease.ticket, now)
+        elif isinstance(report.error, RequestError) and not report.error.sent:
+            self.limits.refund(lease.ticket)
+        else:
+            self.limits.settle(lease.ticket, self._estimate.learn(lease.demand.size, report.usage), now)
+
+    def _record(self, seconds: float, now: float, *, success: bool) -> None:
+        """Take in how long an attempt took."""
         self.requests += 1
         self.failures += not success
         self._latency.record(seconds, now, success=success)
 
-    def snapshot(self) -> InstanceSnapshot:
+    def snapshot(self, now: float) -> InstanceSnapshot:
         """Return an immutable copy."""
         return InstanceSnapshot(
             id=self.id,
@@ -129,6 +235,8 @@ class InstanceState:
             model=self.model,
             tasks=self.instance.tasks,
             enabled=self.enabled,
+            priority=self.instance.priority,
+            weight=self.weight,
             in_flight=self.in_flight,
             max_concurrency=self.max_concurrency,
             last_selected=self.last_selected,
@@ -136,4 +244,6 @@ class InstanceState:
             latency_updated=self.latency_updated,
             requests=self.requests,
             failures=self.failures,
+            health=self.breaker.state.value,
+            cooling=max(0.0, self.cool_until - now),
         )

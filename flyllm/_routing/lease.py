@@ -1,32 +1,82 @@
-"""The right to make one attempt at one instance, closed exactly once with what came of it."""
+"""The right to make one attempt at one instance, closed exactly once with a report of what came of it."""
 
 import threading
-from collections.abc import Callable
-from enum import Enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from flyllm._routing.instance import Instance
+from flyllm._resilience.classification import Signal, Verdict, classify
+from flyllm._routing.instance import Demand, Instance
+from flyllm._routing.limits import Ticket
+from flyllm.errors import LLMError
+from flyllm.types import TokenUsage
+
+_GOOD = Verdict(retry=False, signal=Signal.GOOD)
+_UNKNOWN = TokenUsage()
+_NOTHING = Verdict(retry=False, signal=Signal.NONE)
 
 
-class Outcome(Enum):
-    """What an attempt says about its instance."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an attempt tells about its instance.
 
-    SUCCESS = "success"
-    FAILURE = "failure"
-    IGNORED = "ignored"
-    """Says nothing: the caller gave up, or the request itself was wrong."""
+    Attributes:
+        verdict: of its error; a good one for an answer, an empty one for an attempt that was given up.
+        seconds: how long it took.
+        usage: the tokens it took, as far as anybody counted.
+        headers: of the reply, None where there was none or the adapter does not know them.
+    """
+
+    verdict: Verdict
+    seconds: float
+    error: LLMError | None = None
+    usage: TokenUsage = TokenUsage()
+    headers: Mapping[str, str] | None = None
+
+    @classmethod
+    def success(cls, seconds: float, usage: TokenUsage, headers: Mapping[str, str] | None) -> "Report":
+        """Return the report of an answer."""
+        return cls(_GOOD, seconds, None, usage, headers)
+
+    @classmethod
+    def failure(cls, seconds: float, error: LLMError, usage: TokenUsage = _UNKNOWN) -> "Report":
+        """Return the report of an error."""
+        return cls(classify(error), seconds, error, usage)
+
+    @classmethod
+    def nothing(cls, seconds: float = 0.0, usage: TokenUsage = _UNKNOWN) -> "Report":
+        """Return the report of an attempt that was given up or never made."""
+        return cls(_NOTHING, seconds, None, usage)
+
+
+GiveBack = Callable[["Lease", Report], None]
 
 
 class Lease:
-    """A reserved place at `instance`, chosen for `reason`. Closing it again, from any thread, does nothing."""
+    """A reserved place at `instance`, chosen for `reason`. Closing it again, from any thread, does nothing.
 
-    __slots__ = ("_closed", "_give_back", "instance", "reason")
+    `began` is when it was given, on the monotonic clock; `ticket` is what its `demand` booked of the instance's limits;
+    `probe` says that the instance is tried rather than trusted.
+    """
 
-    def __init__(self, instance: Instance, reason: str, give_back: Callable[[Instance, Outcome, float], None]) -> None:
-        self.instance, self.reason = instance, reason
+    __slots__ = ("_closed", "_give_back", "began", "demand", "instance", "probe", "reason", "ticket")
+
+    def __init__(
+        self,
+        instance: Instance,
+        reason: str,
+        began: float,
+        give_back: GiveBack,
+        *,
+        demand: Demand,
+        ticket: Ticket,
+        probe: bool,
+    ) -> None:
+        self.instance, self.reason, self.began = instance, reason, began
+        self.demand, self.ticket, self.probe = demand, ticket, probe
         self._give_back = give_back
         self._closed = threading.Lock()  # taken once, by the thread that closes, and never released
 
-    def close(self, outcome: Outcome, seconds: float) -> None:
-        """Give the place back after an attempt of `seconds`."""
+    def close(self, report: Report) -> None:
+        """Give the place back."""
         if self._closed.acquire(blocking=False):
-            self._give_back(self.instance, outcome, seconds)
+            self._give_back(self, report)

@@ -1,32 +1,32 @@
-"""The pool of instances: decides who takes a request and when.
+"""The pool of instances: the scheduler behind a lock, and the threads that wait for it.
 
-An instance is chosen only when it has a free place (late binding). Requests that find none wait first come, first
-served; a place that becomes free is handed directly to the first waiter that may use it, so none is ever idle
-while somebody who could use it waits, and a newcomer cannot overtake.
+A place that becomes free is handed directly to the request it was given to, so none is idle while somebody who could
+use it waits, and a newcomer cannot overtake. There is no timer thread: the first in the queue sleeps until time alone
+may change something, and takes in then what it did.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 
 from flyllm._clock import Clock
+from flyllm._resilience.budget import RetryBudget
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Instance, InstanceSnapshot, InstanceState
-from flyllm._routing.lease import Lease, Outcome
+from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
+from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm._routing.strategies import Strategy
-from flyllm.errors import ConfigError, DeadlineExceededError, LLMError, ManagerClosedError, NoInstanceError
+from flyllm.errors import ConfigError, DeadlineExceededError, ManagerClosedError
 
 
-class _Waiter:
-    """A request in the queue. Its event is set once `lease` or `error` is."""
+class _Place:
+    """A thread in the queue: its event is set when its waiter is settled, or to let it look again."""
 
-    __slots__ = ("error", "lease", "ready", "route")
+    __slots__ = ("ready", "waiter")
 
-    def __init__(self, route: Route) -> None:
-        self.route = route
-        self.ready = threading.Event()
-        self.lease: Lease | None = None
-        self.error: LLMError | None = None
+    def __init__(self, waiter: Waiter) -> None:
+        self.waiter, self.ready = waiter, threading.Event()
 
 
 class Pool:
@@ -36,106 +36,205 @@ class Pool:
     a waiter is handed a place is it not asked, since there is then but one place to give.
     """
 
-    def __init__(self, strategy: Strategy, clock: Clock, *, foreign_strategy: bool) -> None:
-        self._clock = clock
-        self._strategy = strategy
+    def __init__(
+        self,
+        strategy: Strategy,
+        clock: Clock,
+        *,
+        foreign_strategy: bool,
+        max_stall: float = 300.0,
+        retry_ratio: float = 1.0,
+    ) -> None:
+        self._clock, self._strategy, self._foreign = clock, strategy, foreign_strategy
         self._strategy_name = str(getattr(strategy, "name", type(strategy).__name__))
-        self._foreign = foreign_strategy
-        # Guards all below and every InstanceState. A leaf: nothing that blocks, logs or calls out runs under it.
+        self._max_stall, self._retry_ratio = max_stall, retry_ratio
+        self._begin()
+
+    def _begin(self) -> None:
+        # Guards all below. A leaf: nothing that blocks, logs or calls out runs under it.
         self._lock = threading.Lock()
-        self._states: dict[int, InstanceState] = {}
-        self._waiters: list[_Waiter] = []
-        self._selections = 0
+        budget = RetryBudget(self._clock.monotonic(), self._retry_ratio)
+        ours = None if self._foreign else self._strategy
+        scheduler = Scheduler(
+            ours, self._clock, budget, self._max_stall, lambda lease, report: self._give_back(scheduler, lease, report)
+        )
+        self._scheduler = scheduler
+        self._places: list[_Place] = []
+        self._alarm = math.inf  # until when the first in the queue sleeps
         self._closed = False
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: the parent's requests, locks and queue are not the child's."""
+        states, closed = list(self._scheduler.states.values()), self._closed
+        self._begin()
+        self._closed = closed
+        for state in states:
+            self.add(state.instance, enabled=state.enabled)
 
     def add(self, instance: Instance, *, enabled: bool) -> None:
         """Take `instance` in; a random stamp makes every process begin with another one."""
         stamp = -1 - int(self._clock.uniform(0, 1_000_000))
+        state = InstanceState(instance, self._clock, enabled=enabled, last_selected=stamp)
         with self._lock:
-            self._states[instance.id] = InstanceState(instance, enabled=enabled, last_selected=stamp)
-            self._hand_out()
+            self._scheduler.add(state)
+            self._wake()
 
     def set_enabled(self, instance_id: int, *, enabled: bool) -> None:
-        """Open or close an instance for further attempts; KeyError for an unknown id."""
+        """Open or close an instance for further attempts; KeyError for an unknown id.
+
+        Opening one forgets what led to its being left alone: somebody has seen to it.
+        """
         with self._lock:
-            self._states[instance_id].enabled = enabled
-            self._hand_out()
-            self._fail_hopeless()
+            state = self._scheduler.states[instance_id]
+            state.enabled = enabled
+            if enabled:
+                state.forgive(self._clock)
+            self._scheduler.recheck()
+            self._wake()
 
     def acquire(self, route: Route, deadline: Deadline) -> Lease:
-        """Return a lease on the instance chosen for `route`, waiting for a free place until `deadline`.
+        """Return a lease on the instance chosen for `route`, waiting for it until `deadline`.
 
-        Raises NoInstanceError where none may serve it, DeadlineExceededError, ManagerClosedError, and ConfigError
-        where a strategy of the user's fails.
+        Raises NoInstanceError where none may serve it, DeadlineExceededError, also at once where it is known that
+        none will be ready in time, ManagerClosedError, and ConfigError where a strategy of the user's fails.
         """
-        while True:
-            with self._lock:
-                self._check(route)
-                free = self._free(route)
-                if not free:
-                    waiter = _Waiter(route)
-                    self._waiters.append(waiter)
-                    break
-                if not self._foreign:
-                    return self._take(self._choose(free), route)
-                candidates = [state.snapshot() for state in free]
-            chosen = self._ask(candidates)
-            with self._lock:
-                self._check(route)
-                state = self._states[chosen]
-                if state in self._free(route):  # else another thread was faster: ask again
-                    return self._take(state, route)
-        return self._wait(waiter, deadline)
+        lease = self._ask_foreign(route) if self._foreign else None
+        if lease is not None:
+            return lease
+        with self._lock:
+            self._refuse_if_closed()
+            waiter = self._scheduler.submit(route)
+            self._wake()
+            if waiter.settled:
+                return self._outcome(waiter)
+            place = _Place(waiter)
+            self._places.append(place)
+        return self._wait(place, deadline)
 
     def eligible(self, route: Route) -> list[int]:
         """Return the ids of the instances that may serve `route`, busy ones included."""
         with self._lock:
-            return [state.id for state in self._eligible(route)]
+            return [state.id for state in self._scheduler.eligible(route)]
+
+    def earliest(self, route: Route) -> float:
+        """Return when `route` can be served at the soonest as far as is known, on the monotonic clock."""
+        with self._lock:
+            return self._scheduler.earliest(route)
 
     def snapshots(self) -> list[InstanceSnapshot]:
         """Return all instances as they are now, by id."""
         with self._lock:
-            return [state.snapshot() for _, state in sorted(self._states.items())]
-
-    def instance(self, instance_id: int) -> Instance:
-        """Return an instance; KeyError for an unknown id."""
-        with self._lock:
-            return self._states[instance_id].instance
+            now = self._clock.monotonic()
+            return [state.snapshot(now) for _, state in sorted(self._scheduler.states.items())]
 
     def in_flight(self) -> int:
         """Return how many leases are open."""
         with self._lock:
-            return sum(state.in_flight for state in self._states.values())
+            return sum(state.in_flight for state in self._scheduler.states.values())
 
     def close(self) -> None:
         """Refuse new requests and fail those that wait."""
         with self._lock:
             self._closed = True
-            for waiter in self._waiters:
+            for waiter in self._scheduler.waiters:
                 waiter.error = ManagerClosedError("the manager was closed while the request waited")
-                waiter.ready.set()
-            self._waiters.clear()
+            self._scheduler.waiters.clear()
+            self._wake()
 
-    def _wait(self, waiter: _Waiter, deadline: Deadline) -> Lease:
+    def _wait(self, place: _Place, deadline: Deadline) -> Lease:
+        waiter = place.waiter
         try:
-            self._clock.wait(waiter.ready, deadline.remaining())
+            while not self._look(place, deadline):
+                self._clock.wait(place.ready, self._patience(place, deadline))
         except BaseException:
-            self._leave(waiter)
+            self._leave(place)
             if waiter.lease is not None:  # it came together with the interrupt
-                waiter.lease.close(Outcome.IGNORED, 0.0)
+                waiter.lease.close(Report.nothing())
             raise
-        if waiter.lease is None:
-            self._leave(waiter)
-        if waiter.lease is not None:  # also where it came between the timeout and the leaving
+        self._leave(place)
+        return self._outcome(waiter)
+
+    def _look(self, place: _Place, deadline: Deadline) -> bool:
+        """Take in what time has done; return whether the waiting is over."""
+        with self._lock:
+            place.ready.clear()
+            if not place.waiter.settled and self._places[0] is place:
+                self._scheduler.tick()
+                self._wake()
+            if place.waiter.settled or deadline.passed:
+                return True
+            earliest = self._scheduler.earliest(place.waiter.route)
+            if earliest < deadline.at:
+                return False
+            soon = earliest - self._clock.monotonic()
+            place.waiter.error = DeadlineExceededError(
+                f"no instance will be ready before the request's deadline, the first in {soon:.1f} s", retry_after=soon
+            )
+            return True
+
+    def _patience(self, place: _Place, deadline: Deadline) -> float:
+        """Return the seconds to sleep: only the first in the queue looks after the time for all."""
+        with self._lock:
+            first = bool(self._places) and self._places[0] is place
+            if not first:
+                return deadline.remaining()
+            self._alarm = self._scheduler.wake_at()
+            until = min(deadline.at, self._alarm)
+            return max(0.0, until - self._clock.monotonic())
+
+    def _leave(self, place: _Place) -> None:
+        with self._lock:
+            self._scheduler.withdraw(place.waiter)
+            if self._places and self._places[0] is place:
+                self._alarm = math.inf  # the next one looks after the time
+            if place in self._places:
+                self._places.remove(place)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake those who are settled, and the first in the queue where it sleeps too long."""
+        for place in self._places:
+            if place.waiter.settled:
+                place.ready.set()
+        if self._places and self._scheduler.wake_at() < self._alarm:
+            self._alarm = math.inf
+            self._places[0].ready.set()
+
+    def _outcome(self, waiter: Waiter) -> Lease:
+        if waiter.lease is not None:
             return waiter.lease
         raise waiter.error or DeadlineExceededError("no instance became free before the request's deadline")
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _give_back(self, scheduler: Scheduler, lease: Lease, report: Report) -> None:
         with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if scheduler is self._scheduler:  # else the lease was given before a fork, in the parent
+                scheduler.give_back(lease, report)
+                self._wake()
 
-    def _ask(self, candidates: list[InstanceSnapshot]) -> int:
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ManagerClosedError("the manager is closed")
+
+    def _ask_foreign(self, route: Route) -> Lease | None:
+        """Let the user's strategy choose among those free now; None where there is none or the request must wait."""
+        while True:
+            with self._lock:
+                self._refuse_if_closed()
+                self._scheduler.check(route)
+                now = self._clock.monotonic()
+                ready = not route.pays and route.not_before <= now
+                candidates = [state.snapshot(now) for state in self._scheduler.free(route, now)] if ready else []
+            if not candidates:
+                return None
+            chosen = self._ask(candidates)
+            with self._lock:
+                self._refuse_if_closed()
+                now = self._clock.monotonic()
+                state = self._scheduler.states[chosen]
+                if state in self._scheduler.free(route, now):  # else another thread was faster: ask again
+                    return self._scheduler.take(state, route, now)
+
+    def _ask(self, candidates: Sequence[InstanceSnapshot]) -> int:
         """Let the user's strategy choose; return the id of the instance."""
         name = self._strategy_name
         try:
@@ -146,74 +245,3 @@ class Pool:
             shown = chosen.name if isinstance(chosen, InstanceSnapshot) else type(chosen).__name__
             raise ConfigError(f"the strategy '{name}' must return one of its candidates, it returned {shown}")
         return chosen.id
-
-    # Everything below runs under the lock.
-
-    def _eligible(self, route: Route) -> list[InstanceState]:
-        return [s for s in self._states.values() if s.enabled and route.serves(s.instance) and route.allows(s.instance)]
-
-    def _free(self, route: Route) -> list[InstanceState]:
-        eligible = self._eligible(route)
-        untried = [s for s in eligible if s.id not in route.tried] or eligible
-        return [s for s in untried if s.in_flight < s.max_concurrency]
-
-    def _choose(self, free: Sequence[InstanceState]) -> InstanceState:
-        return free[0] if self._foreign or len(free) == 1 else self._strategy.select(free)
-
-    def _take(self, state: InstanceState, route: Route) -> Lease:
-        self._selections += 1
-        state.last_selected = self._selections
-        state.in_flight += 1
-        return Lease(state.instance, self._reason(state, route), self._give_back)
-
-    def _reason(self, state: InstanceState, route: Route) -> str:
-        if route.last is None:
-            return self._strategy_name
-        return "retry" if route.last == state.id else "failover"
-
-    def _give_back(self, instance: Instance, outcome: Outcome, seconds: float) -> None:
-        now = self._clock.monotonic()
-        with self._lock:
-            state = self._states[instance.id]
-            state.in_flight -= 1
-            if outcome is not Outcome.IGNORED:
-                state.record(seconds, now, success=outcome is Outcome.SUCCESS)
-            self._hand_out()
-
-    def _hand_out(self) -> None:
-        """Give free places to waiters, the longest waiting first."""
-        for waiter in list(self._waiters):
-            if not any(s.enabled and s.in_flight < s.max_concurrency for s in self._states.values()):
-                return
-            free = self._free(waiter.route)
-            if free:
-                waiter.lease = self._take(self._choose(free), waiter.route)
-                self._waiters.remove(waiter)
-                waiter.ready.set()
-
-    def _fail_hopeless(self) -> None:
-        for waiter in list(self._waiters):
-            if not self._eligible(waiter.route):
-                waiter.error = self._no_instance(waiter.route)
-                self._waiters.remove(waiter)
-                waiter.ready.set()
-
-    def _check(self, route: Route) -> None:
-        if self._closed:
-            raise ManagerClosedError("the manager is closed")
-        if not self._eligible(route):
-            raise self._no_instance(route)
-
-    def _no_instance(self, route: Route) -> NoInstanceError:
-        serving = [s for s in self._states.values() if route.serves(s.instance)]
-        if not self._states:
-            return NoInstanceError("the manager has no instances: add one with add_instance()")
-        if not serving:
-            tasks = sorted({task for s in self._states.values() for task in s.instance.tasks})
-            known = ", ".join(tasks) or "none"
-            return NoInstanceError(f"no instance supports task '{route.task}'. Supported tasks: {known}")
-        if not any(s.enabled for s in serving):
-            what = "all instances" if route.task is None else f"all instances that support task '{route.task}'"
-            names = ", ".join(s.name for s in serving)
-            return NoInstanceError(f"{what} are disabled: {names}. Enable one with manager.enable(...)")
-        return NoInstanceError("every instance that could serve the request has refused it")

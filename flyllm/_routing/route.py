@@ -1,23 +1,47 @@
 """Where one request may still go: its task, what it has tried, and what is ruled out for it."""
 
-from collections.abc import Collection
-
 from flyllm._resilience.classification import Exclusion
-from flyllm._routing.instance import Instance
+from flyllm._routing.instance import Demand, Instance
+
+_UNKNOWN = Demand()
 
 
 class Route:
-    """One request's view of the instances. Owned by the request's thread; the pool reads it while that thread waits."""
+    """One request's view of the instances. Owned by the request's thread; the pool reads it while that thread waits.
 
-    __slots__ = ("_excluded", "_not_before", "last", "rounds", "task", "tried")
+    Attributes:
+        tried: ids of the instances tried in this round.
+        avoided: the provider to leave aside while others are to be had: it is overloaded as a whole.
+        attempts: attempts made so far.
+        not_before: when the next attempt may begin, on the monotonic clock.
+        pays: whether the next attempt costs a token of the retry budget.
+        demand: what it takes of limits on tokens.
+    """
 
-    def __init__(self, task: str | None) -> None:
-        self.task = task
+    __slots__ = (
+        "_excluded",
+        "_window",
+        "attempts",
+        "avoided",
+        "demand",
+        "last",
+        "not_before",
+        "pays",
+        "rounds",
+        "task",
+        "tried",
+    )
+
+    def __init__(self, task: str | None, demand: Demand = _UNKNOWN) -> None:
+        self.task, self.demand = task, demand
         self.tried: set[int] = set()
         self.last: int | None = None
-        self.rounds = 0
+        self.avoided: str | None = None
+        self.attempts = self.rounds = 0
+        self.not_before = 0.0
+        self.pays = False
         self._excluded: set[object] = set()
-        self._not_before: dict[int, float] = {}
+        self._window = 0
 
     def serves(self, instance: Instance) -> bool:
         """Whether `instance` supports the task; a request without one may go anywhere."""
@@ -25,6 +49,8 @@ class Route:
 
     def allows(self, instance: Instance) -> bool:
         """Whether nothing rules `instance` out for good."""
+        if self._window and (instance.context_window or 0) <= self._window:
+            return False
         return not self._excluded or self._excluded.isdisjoint(
             (instance.id, (instance.provider, instance.model), instance.provider)
         )
@@ -38,21 +64,18 @@ class Route:
         elif what is Exclusion.PROVIDER:
             self._excluded.add(instance.provider)
 
-    def mark_tried(self, instance: Instance, not_before: float | None) -> None:
-        """Avoid `instance` until all others were tried, and until `not_before` if it asked for that."""
+    def outgrew(self, instance: Instance) -> None:
+        """Allow only instances whose declared context window is larger than that of `instance`."""
+        unknown = 2**63  # larger than any: without a number there is nothing to compare
+        self._window = max(self._window, instance.context_window or unknown)
+
+    def mark_tried(self, instance: Instance) -> None:
+        """Avoid `instance` until all others were tried."""
         self.last = instance.id
+        self.attempts += 1
         self.tried.add(instance.id)
-        if not_before is not None:
-            self._not_before[instance.id] = not_before
 
-    def start_over(self, eligible: Collection[int], now: float, pause: float) -> float:
-        """Begin another round over the `eligible` ids; return the seconds to pause, at least `pause`.
-
-        Instances that asked to be left alone for longer than the pause sit this round out; if all did, the pause
-        lasts until the first of them is ready.
-        """
-        first = min((self._not_before.get(number, now) for number in eligible), default=now)
-        begin = max(now + pause, first)
-        self.tried = {number for number in self.tried if self._not_before.get(number, now) > begin}
+    def start_over(self) -> None:
+        """Begin another round: what was tried may be tried again."""
+        self.tried.clear()
         self.rounds += 1
-        return begin - now

@@ -37,7 +37,7 @@ class LeastRecentlyUsed:
 
 
 class Random:
-    """Any, with equal chance."""
+    """Any, with a chance as its weight says."""
 
     name = "random"
 
@@ -46,7 +46,12 @@ class Random:
 
     def select(self, candidates: Sequence[View]) -> View:
         """Return a random candidate."""
-        return candidates[int(self._clock.uniform(0, len(candidates))) % len(candidates)]
+        point = self._clock.uniform(0.0, sum(candidate.weight for candidate in candidates))
+        for candidate in candidates:
+            point -= candidate.weight
+            if point < 0.0:
+                return candidate
+        return candidates[-1]
 
 
 class LowestLatency:
@@ -70,8 +75,55 @@ class LowestLatency:
         return min(candidates, key=expected)
 
 
+class RoundRobin:
+    """In turn, smoothly by weight: over the sum of the weights everyone is chosen exactly as often as its weight says.
+
+    The smooth weighted round robin of nginx: everyone's score grows by its weight, the highest is chosen and pays all.
+    """
+
+    name = "round_robin"
+
+    def __init__(self, clock: Clock) -> None:
+        self._scores: dict[int, float] = {}
+
+    def _weight(self, candidate: InstanceView) -> float:
+        return 1.0
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return the candidate whose turn it is. Called under the pool's lock, which guards the scores."""
+        scores, total = self._scores, 0.0
+        for candidate in candidates:
+            weight = self._weight(candidate)
+            scores[candidate.id] = scores.get(candidate.id, 0.0) + weight
+            total += weight
+        chosen = max(candidates, key=lambda candidate: (scores[candidate.id], -candidate.last_selected))
+        scores[chosen.id] -= total
+        return chosen
+
+
+class Weighted(RoundRobin):
+    """In turn, as often as the instances' weights say."""
+
+    name = "weighted"
+
+    def _weight(self, candidate: InstanceView) -> float:
+        return candidate.weight
+
+
+class LeastBusy:
+    """The one with the fewest attempts in flight for its weight."""
+
+    name = "least_busy"
+
+    def __init__(self, clock: Clock) -> None: ...
+
+    def select(self, candidates: Sequence[View]) -> View:
+        """Return the least busy candidate, among equals the least recently selected."""
+        return min(candidates, key=lambda c: ((c.in_flight + 1) / c.weight, c.last_selected))
+
+
 _STRATEGIES: dict[str, Callable[[Clock], Strategy]] = {
-    strategy.name: strategy for strategy in (LeastRecentlyUsed, LowestLatency, Random)
+    strategy.name: strategy for strategy in (LeastRecentlyUsed, RoundRobin, Weighted, Random, LeastBusy, LowestLatency)
 }
 STRATEGY_NAMES: tuple[str, ...] = tuple(_STRATEGIES)
 

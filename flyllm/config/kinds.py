@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import TIMEOUT_MAX
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from flyllm._secret import Secret
 from flyllm.config.model import UnsupportedParams
@@ -43,9 +43,13 @@ def _is_whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_seconds(value: object) -> bool:
     # Waits are carried out by locks, which take no more than TIMEOUT_MAX. NaN fails both comparisons.
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
+    return _is_number(value) and 0 < value <= TIMEOUT_MAX
 
 
 def _is_limit(value: object) -> bool:
@@ -71,6 +75,11 @@ SECONDS = Kind("a number of seconds above 0", _is_seconds)
 LIMIT = Kind("a number of seconds above 0, or inf (None in Python) for no limit", _is_limit)
 COUNT = Kind("a whole number of at least 1", lambda value: _is_whole(value, 1))
 COUNT_OR_ZERO = Kind("a whole number of at least 0", lambda value: _is_whole(value, 0))
+# The upper ends are far beyond any use; they keep sums and quotients of such numbers finite.
+AMOUNT = Kind("a whole number from 1 to 1000000000000", lambda value: _is_whole(value, 1) and value <= 10**12)
+WEIGHT = Kind("a number above 0, at most 1000000", lambda value: _is_number(value) and 0 < value <= 10**6)
+PRIORITY = Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+RATIO = Kind("a number from 0 to 100", lambda value: _is_number(value) and 0 <= value <= 100)
 STRATEGY = Kind("a strategy's name or an object with a select method", _is_strategy)
 CHOICE = Kind(" or ".join(f'"{word}"' for word in get_args(UnsupportedParams)), _is_choice)
 
@@ -87,6 +96,11 @@ INSTANCE_KINDS = {
     "headers": HEADERS,
     "timeout": SECONDS,
     "max_concurrency": COUNT,
+    "rpm": AMOUNT,
+    "tpm": AMOUNT,
+    "weight": WEIGHT,
+    "priority": PRIORITY,
+    "context_window": AMOUNT,
 }
 FILE_KEYS = {"provider": "type"}
 """Fields of an instance whose key in a file is another word."""
@@ -97,6 +111,8 @@ SETTING_KINDS = {
     "max_retries": COUNT_OR_ZERO,
     "timeout": LIMIT,
     "attempt_timeout": SECONDS,
+    "max_stall": LIMIT,
+    "retry_ratio": RATIO,
     "max_workers": COUNT,
     "unsupported_params": CHOICE,
     "debug_folder": TEXT,

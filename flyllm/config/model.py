@@ -31,6 +31,10 @@ class InstanceConfig:
         headers: sent with every request; they may hold tokens and are therefore not shown in the repr.
         timeout: seconds for one attempt; None takes the manager's `attempt_timeout`.
         max_concurrency: requests in flight at once; None means the default of 64.
+        rpm, tpm: requests and tokens per minute that the provider grants; None where that is not known.
+        weight: its share of the requests beside other instances, for strategies that weigh.
+        priority: instances of a higher number are used only while none of a lower one can take the request.
+        context_window: tokens that its model can take in; None where that is not known.
     """
 
     provider: str
@@ -45,6 +49,11 @@ class InstanceConfig:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float | None = None
     max_concurrency: int | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    weight: float = 1.0
+    priority: int = 0
+    context_window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class ManagerConfig:
         max_retries: further attempts after the first, per request.
         timeout: deadline of one request in seconds, waiting and retries included; None means no limit.
         attempt_timeout: seconds for one attempt at instances that have no `timeout` of their own.
+        max_stall: seconds that requests wait at most while no instance answers any; infinite means no limit.
+        retry_ratio: retries that every success pays for, beyond a reserve; 0.2 suits callers that retry themselves.
         max_workers: threads of a batch; None leaves the number to the manager.
         debug_folder: where debug files go; None means none are written.
     """
@@ -66,6 +77,8 @@ class ManagerConfig:
     max_retries: int = 5
     timeout: float | None = 300.0
     attempt_timeout: float = 180.0
+    max_stall: float = 300.0
+    retry_ratio: float = 1.0
     max_workers: int | None = None
     unsupported_params: UnsupportedParams = "warn"
     debug_folder: str | None = None

@@ -23,6 +23,8 @@ def normal(config: ManagerConfig) -> ManagerConfig:
         strategy=strategy.strip().lower() if isinstance(strategy, str) else strategy,
         timeout=None if config.timeout in (None, math.inf) else _seconds(config.timeout),
         attempt_timeout=float(config.attempt_timeout),
+        max_stall=_unlimited(config.max_stall),
+        retry_ratio=float(config.retry_ratio),
         unsupported_params="error" if config.unsupported_params == "error" else "warn",
         debug_folder=_text(config.debug_folder),
     )
@@ -45,6 +47,7 @@ def _instance(instance: InstanceConfig) -> InstanceConfig:
         params=MappingProxyType(_params(instance.params)),
         headers=MappingProxyType({name: value.strip() for name, value in instance.headers.items()}),
         timeout=_seconds(instance.timeout),
+        weight=float(instance.weight),
     )
 
 
@@ -54,6 +57,10 @@ def _text(text: str | None) -> str | None:
 
 def _seconds(seconds: float | None) -> float | None:
     return None if seconds is None else float(seconds)
+
+
+def _unlimited(seconds: float | None) -> float:
+    return math.inf if seconds is None else float(seconds)
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:

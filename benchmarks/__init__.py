@@ -1,0 +1,1 @@
+"""Benchmarks of flyllm: not part of the package, run from a checkout."""

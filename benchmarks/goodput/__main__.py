@@ -1,0 +1,77 @@
+"""Command line of the goodput bench: `python -m benchmarks.goodput`, or `make bench`."""
+
+import argparse
+import gc
+import json
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.goodput.capacity import server_capacity
+from benchmarks.goodput.control import ServerProcess
+from benchmarks.goodput.measure import measure
+from benchmarks.goodput.report import LEGEND, as_json, doubts, head, line
+from benchmarks.goodput.scenario import Scenario
+from benchmarks.goodput.scenarios import all_scenarios
+from benchmarks.goodput.summary import Row
+from flyllm.errors import ConfigError
+
+
+def _arguments(names: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.goodput", description=__doc__)
+    parser.add_argument("--scenario", action="append", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--seeds", type=int, help="runs per scenario, instead of each one's own number")
+    parser.add_argument("--quick", action="store_true", help="one seed, half the requests: to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    return parser.parse_args()
+
+
+def _chosen(scenarios: Sequence[Scenario], options: argparse.Namespace) -> list[Scenario]:
+    chosen = [s for s in scenarios if s.name in options.scenario] if options.scenario else list(scenarios)
+    if options.quick:
+        chosen = [replace(s, requests=s.requests // 2, seeds=1) for s in chosen if s.in_quick or options.scenario]
+    return [replace(s, seeds=options.seeds) for s in chosen] if options.seeds else chosen
+
+
+def _row(scenario: Scenario, server: ServerProcess) -> Row:
+    try:
+        return Row(scenario, [_run(scenario, seed, server) for seed in range(1, scenario.seeds + 1)])
+    except ConfigError as error:
+        return Row(scenario, refusal=" ".join(str(error).split()))
+
+
+def _run(scenario: Scenario, seed: int, server: ServerProcess):  # type: ignore[no-untyped-def]
+    gc.collect()
+    return measure(scenario, seed, server)
+
+
+def main() -> None:
+    """Run the scenarios and print the table."""
+    scenarios = all_scenarios()
+    options = _arguments([scenario.name for scenario in scenarios])
+    warnings.simplefilter("ignore")
+    began = time.monotonic()
+    rows = []
+    with ServerProcess() as server:
+        capacity = server_capacity(server)
+        print(f"The server alone answers {capacity:.0f} requests/s.\n\n{head()}", flush=True)
+        for scenario in _chosen(scenarios, options):
+            rows.append(_row(scenario, server))
+            print(line(rows[-1]), flush=True)
+    measured = [row for row in rows if row.runs]
+    fastest = max((row.most("wire_rate") for row in measured), default=0.0)
+    print(f"\n{LEGEND}")
+    print(f"No run asked more than {fastest:.0f} requests/s of the server. {time.monotonic() - began:.0f} s in all.")
+    print("\n".join(doubts(rows)))
+    if options.quick:
+        print("--quick: half the requests, so the unavoidable tail is twice as long; not to be compared with the bars.")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(as_json(rows, capacity, quick=options.quick), indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

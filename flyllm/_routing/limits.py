@@ -1,0 +1,74 @@
+"""When one instance may be sent its next attempt: its declared limits, and what its provider says of others.
+
+Declared `rpm` and `tpm` are kept exactly, by a sliding log of what was started and not refused. After a refusal under
+the declared limit starts are paced as well. The provider's headers can only make it stricter. Pure; guarded by the
+pool's lock; `now` is the monotonic clock's and never goes back.
+"""
+
+from collections.abc import Mapping
+
+from flyllm._routing.headroom import Headroom
+from flyllm._routing.pacing import Pace
+from flyllm._routing.start_log import StartLog, Ticket
+from flyllm.providers.rate_limit_headers import allowances
+
+__all__ = ["RateLimits", "Ticket"]
+
+
+class RateLimits:
+    """The limits of one instance: requests and tokens per minute, None where none is declared.
+
+    Every `start` is followed by at most one of `settle`, `refuse` and `refund`. An attempt of more tokens than `tpm`
+    is admitted when nothing else was started within the minute: else it never would be.
+    """
+
+    __slots__ = ("_headroom", "_log", "_pace", "_rpm", "_tpm")
+
+    def __init__(self, rpm: int | None, tpm: int | None) -> None:
+        self._rpm, self._tpm = rpm, tpm
+        self._log = StartLog()
+        self._pace = Pace(rpm) if rpm is not None else None
+        self._headroom = Headroom()
+
+    def ready_at(self, charge: int, now: float) -> float:
+        """Return the earliest time, `now` or later, at which an attempt of `charge` tokens may start."""
+        ready = max(now, self._headroom.ready_at(charge))
+        if self._rpm is not None or self._tpm is not None:
+            self._log.forget(now)
+        if self._rpm is not None and self._pace is not None:
+            ready = max(ready, self._log.free_at(self._rpm), self._pace.ready_at())
+        if self._tpm is not None:
+            ready = max(ready, self._log.affordable_at(charge, self._tpm))
+        return ready
+
+    def start(self, charge: int, now: float) -> Ticket:
+        """Book an attempt of `charge` tokens, for which it is time."""
+        self._log.forget(now)
+        ticket = Ticket(now, charge)
+        self._log.add(ticket)
+        self._headroom.start(charge)
+        if self._pace is not None:
+            self._pace.start(now)
+        return ticket
+
+    def settle(self, ticket: Ticket, tokens: int | None, now: float) -> None:
+        """Charge a finished attempt the `tokens` it really took; None leaves the estimate."""
+        self._log.forget(now)
+        if tokens is not None:
+            self._log.charge(ticket, tokens)
+
+    def refuse(self, ticket: Ticket, now: float) -> None:
+        """Take an attempt out that was answered 429: what the provider did not accept does not use up its limit."""
+        self._log.remove(ticket)
+        if self._pace is not None:
+            self._pace.refused(now)
+
+    def refund(self, ticket: Ticket) -> None:
+        """Take an attempt out that certainly never reached the provider."""
+        self._log.remove(ticket)
+        self._headroom.refund(ticket.charge, ticket.at)
+
+    def observe(self, headers: Mapping[str, str], sent_at: float, now: float) -> None:
+        """Take in what the `headers` of the reply to an attempt started at `sent_at` say of the provider's limits."""
+        if self._headroom.newer(sent_at) and (told := allowances(headers)):
+            self._headroom.tell(told, self._log.since(sent_at), sent_at, now)

@@ -1,0 +1,45 @@
+"""Why nobody can serve a request: one clear error, before anything is sent."""
+
+from collections.abc import Sequence
+
+from flyllm._routing.instance import InstanceState
+from flyllm._routing.route import Route
+from flyllm.errors import LLMError, NoInstanceError
+
+
+def refusal(
+    route: Route, states: Sequence[InstanceState], eligible: Sequence[InstanceState], now: float
+) -> LLMError | None:
+    """Return the error for a request that none of `states` can serve; None where one of the `eligible` may."""
+    if not eligible:
+        return _nobody(route, states)
+    # Where every key, account or model is refused, waiting is vain: its owner has to act.
+    whys = [s.breaker.why for s in eligible if s.breaker.why is not None and s.breaker.ready_at(alone=False) > now]
+    if len(whys) < len(eligible):
+        return None
+    last = whys[-1]
+    wait = min(s.breaker.ready_at(alone=False) for s in eligible) - now
+    return type(last)(
+        f"{last} (no instance that could serve the request is left; the next is tried again in {wait:.0f} s)",
+        provider=last.provider,
+        model=last.model,
+        instance=last.instance,
+        status_code=last.status_code,
+        code=last.code,
+        retry_after=wait,
+    )
+
+
+def _nobody(route: Route, states: Sequence[InstanceState]) -> NoInstanceError:
+    serving = [s for s in states if route.serves(s.instance)]
+    if not states:
+        return NoInstanceError("the manager has no instances: add one with add_instance()")
+    if not serving:
+        tasks = sorted({task for s in states for task in s.instance.tasks})
+        known = ", ".join(tasks) or "none"
+        return NoInstanceError(f"no instance supports task '{route.task}'. Supported tasks: {known}")
+    if not any(s.enabled for s in serving):
+        what = "all instances" if route.task is None else f"all instances that support task '{route.task}'"
+        names = ", ".join(s.name for s in serving)
+        return NoInstanceError(f"{what} are disabled: {names}. Enable one with manager.enable(...)")
+    return NoInstanceError("every instance that could serve the request has refused it")

@@ -1,0 +1,83 @@
+"""The attempts started within the last minute, and what they are charged: an exact sliding log.
+
+A minute counted by the wall clock would let twice the limit pass at its edge. Guarded by the pool's lock.
+"""
+
+from collections import OrderedDict
+from itertools import islice
+
+SPAN = 60.5
+"""Seconds an attempt stays: limits are per minute, and an attempt reaches its provider a little after it was booked,
+so two that start a minute apart may arrive closer than that."""
+
+
+class Ticket:
+    """One attempt: when it started (monotonic clock) and the tokens it is charged."""
+
+    __slots__ = ("at", "charge")
+
+    def __init__(self, at: float, charge: int) -> None:
+        self.at, self.charge = at, charge
+
+
+class StartLog:
+    """Tickets in the order of their starts; `tokens` is the sum of their charges."""
+
+    __slots__ = ("_tickets", "tokens")
+
+    def __init__(self) -> None:
+        self._tickets: OrderedDict[Ticket, None] = OrderedDict()
+        self.tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def add(self, ticket: Ticket) -> None:
+        """Put `ticket`, which starts now, at the end."""
+        self._tickets[ticket] = None
+        self.tokens += ticket.charge
+
+    def remove(self, ticket: Ticket) -> None:
+        """Take `ticket` out, if it is still there."""
+        if ticket in self._tickets:
+            del self._tickets[ticket]
+            self.tokens -= ticket.charge
+
+    def charge(self, ticket: Ticket, tokens: int) -> None:
+        """Charge `ticket`, if it is still there, `tokens` from now on."""
+        if ticket in self._tickets:
+            self.tokens += tokens - ticket.charge
+            ticket.charge = tokens
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than the span."""
+        while self._tickets and next(iter(self._tickets)).at + SPAN <= now:
+            self.tokens -= self._tickets.popitem(last=False)[0].charge
+
+    def free_at(self, rpm: int) -> float:
+        """Return when fewer than `rpm` tickets are left."""
+        surplus = len(self._tickets) - rpm
+        return next(islice(self._tickets, surplus, None)).at + SPAN if surplus >= 0 else float("-inf")
+
+    def affordable_at(self, charge: int, tpm: int) -> float:
+        """Return when `charge` fits into `tpm` beside what is left, or nothing is left.
+
+        Looks at as many tickets as have to go first: one or two among requests of similar size.
+        """
+        missing, at = self.tokens + charge - tpm, float("-inf")
+        for ticket in self._tickets:
+            if missing <= 0:
+                break
+            missing -= ticket.charge
+            at = ticket.at + SPAN
+        return at
+
+    def since(self, at: float) -> tuple[int, int]:
+        """Return how many attempts were started after `at`, and their charges."""
+        count = tokens = 0
+        for ticket in reversed(self._tickets):
+            if ticket.at <= at:
+                break
+            count += 1
+            tokens += ticket.charge
+        return count, tokens
