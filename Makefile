@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format clean help
+.PHONY: demo test bench check format clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -21,6 +21,9 @@ demo: $(STAMP)  ## Ten simulated providers, a batch over all of them, one failin
 
 test: $(STAMP)  ## The whole test suite
 	$(BIN)/python -m pytest -n 2
+
+bench: $(STAMP)  ## What goodput and faults cost, against the computed optimum: about 15 minutes; ARGS=--quick: 2
+	$(BIN)/python -m benchmarks.goodput --json build/goodput.json $(ARGS)
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts
 	$(BIN)/ruff check .

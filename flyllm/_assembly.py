@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
+from flyllm._execution.closing import wind_down
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.reaper import Reaper
 from flyllm._execution.stream import Streams
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.strategies import strategy_named
+from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.errors import ManagerClosedError
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import Emitter, Observer
 from flyllm.observability.logs import RequestLog
@@ -27,7 +30,7 @@ from flyllm.providers.registry import provider_spec
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The parts of a running manager. `closed` is set once, when it closes."""
+    """The parts of a running manager. `closed` is set once, when it closes; `scope` is all that its adapters do."""
 
     config: ManagerConfig
     clock: Clock
@@ -37,6 +40,7 @@ class Runtime:
     usage: UsageLedger
     reaper: Reaper
     closed: threading.Event
+    scope: Scope
     numbers: "itertools.count[int]"
     adapters: dict[int, LazyProvider]
 
@@ -44,10 +48,24 @@ class Runtime:
         """Make an instance of `config`, open it for requests, and return its id."""
         number = next(self.numbers)
         settings = _settings(config)
-        adapter = self.adapters[number] = LazyProvider(settings)
-        instance = _instance(number, config, settings, adapter, self.config.attempt_timeout)
+        adapter = self.adapters[number] = LazyProvider(settings, self.scope)
+        instance = _instance(number, self._name(number, config), config, settings, adapter, self.config.attempt_timeout)
         self.pool.add(instance, enabled=config.enabled)
         return number
+
+    def close(self, grace: float) -> None:
+        """Take no more requests, end those under way within `grace` seconds, and release everything."""
+        self.closed.set()
+        wind_down(self.pool, self.scope, self.clock, grace)
+        for adapter in list(self.adapters.values()):
+            adapter.close()
+        self.reaper.stop()
+
+    def _name(self, number: int, config: InstanceConfig) -> str:
+        """Return a name of its own also for the second key of one model, so that ledger and logs tell them apart."""
+        name = f"{config.provider}/{config.model}"
+        taken = any(snapshot.name == name for snapshot in self.pool.snapshots())
+        return config.name or (f"{name}#{number}" if taken else name)
 
 
 def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
@@ -60,15 +78,17 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
     attempts = Attempts(pool, clock, emitter, config.unsupported_params)
     loop = AttemptLoop(attempts, pool, clock, config.max_retries)
     reaper = Reaper()
+    scope = Scope(lambda: ManagerClosedError("the manager was closed while the request was under way"))
     runtime = Runtime(
         config=config,
         clock=clock,
         pool=pool,
         call=Call(loop, clock, emitter),
-        streams=Streams(loop, clock, emitter, reaper),
+        streams=Streams(loop, clock, emitter, reaper, scope),
         usage=usage,
         reaper=reaper,
         closed=closed,
+        scope=scope,
         numbers=itertools.count(),
         adapters={},
     )
@@ -107,11 +127,16 @@ def _settings(config: InstanceConfig) -> ProviderSettings:
 
 
 def _instance(
-    number: int, config: InstanceConfig, settings: ProviderSettings, adapter: Provider, attempt_timeout: float
+    number: int,
+    name: str,
+    config: InstanceConfig,
+    settings: ProviderSettings,
+    adapter: Provider,
+    attempt_timeout: float,
 ) -> Instance:
     return Instance(
         id=number,
-        name=config.name or f"{settings.spec.name}/{config.model}",
+        name=name,
         provider=settings.spec.name,
         model=config.model,
         tasks=frozenset(config.tasks),

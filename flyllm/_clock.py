@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Protocol
 
+from flyllm._scope import raise_if_called_off
+
 SLICE = 0.5
 """Seconds of one system wait at most: a lock acquired without end does not see Ctrl-C on Windows (cpython#80116)."""
 
@@ -26,7 +28,10 @@ class Clock(Protocol):
         """Return a random float between `low` and `high`."""
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Wait until `event` is set or `timeout` seconds (`math.inf`: for ever) passed; return whether it was set."""
+        """Wait until `event` is set or `timeout` seconds (`math.inf`: for ever) passed; return whether it was set.
+
+        Raises what calls this thread's work off.
+        """
 
 
 class SystemClock:
@@ -49,6 +54,7 @@ class SystemClock:
         """Wait on `event` for at most `timeout` seconds, in slices."""
         until = time.monotonic() + timeout
         while not event.wait(min(SLICE, max(0.0, until - time.monotonic()))):
+            raise_if_called_off()
             if time.monotonic() >= until:
                 return False
         return True

@@ -11,9 +11,11 @@ from typing import Any, Self
 from flyllm._assembly import Runtime, assemble
 from flyllm._execution.attempt import unforeseen
 from flyllm._execution.batch import OnResult, default_workers, run_batch
+from flyllm._execution.closing import GRACE
 from flyllm._execution.job import Job
 from flyllm._execution.request_check import check_request, seconds_faults
 from flyllm._execution.stream import ResponseStream
+from flyllm._fork import after_fork
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Demand, InstanceSnapshot
 from flyllm._routing.route import Route
@@ -28,7 +30,6 @@ from flyllm.observability.usage import usage_table
 from flyllm.tasks import TaskDefinition
 from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, ProviderType, TokenUsage
 
-Requests = Sequence[GenerationRequest | str]
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
 
@@ -41,10 +42,12 @@ class LLMManager:
     """
 
     def __init__(self, config: ManagerConfig, observers: Sequence[Observer] = ()) -> None:
-        self._config = config
+        self._config, self._observers = config, observers
         self._tasks = {task.name: task for task in config.tasks}
-        self._adding = threading.Lock()  # guards _config
-        self._runtime: Runtime = assemble(config, observers)
+        self._closed = False
+        self._changing = threading.RLock()  # guards _config and the making of _built
+        self._built: Runtime | None = assemble(config, observers)
+        after_fork(self, LLMManager._let_go)
 
     @classmethod
     def builder(cls, *observers: Observer) -> "ManagerBuilder[Self]":
@@ -123,18 +126,20 @@ class LLMManager:
         Takes what the builder's `add_instance` takes. Raises ConfigError, and then nothing has changed.
         """
         added, faults = ManagerBuilder(_unbuilt).add_instance(provider, model, api_key, tasks=tasks, **options).draft()
-        with self._adding:
+        del api_key  # a report of the error that shows local variables must not show it
+        with self._changing:
+            runtime = self._runtime
             config = replace(self._config, instances=(*self._config.instances, *added.instances))
             self._config = validated(config, faults)
-            return self._runtime.add(self._config.instances[-1])
+            return runtime.add(self._config.instances[-1])
 
     def enable(self, instance: int | str) -> None:
         """Open an instance, by id or name, for further requests."""
-        self._runtime.pool.set_enabled(self._id(instance), enabled=True)
+        self._set_enabled(self._id(instance), enabled=True)
 
     def disable(self, instance: int | str) -> None:
         """Send nothing more to an instance, by id or name; what is under way is finished."""
-        self._runtime.pool.set_enabled(self._id(instance), enabled=False)
+        self._set_enabled(self._id(instance), enabled=False)
 
     def total_usage(self) -> TokenUsage:
         """Return the tokens of all instances together."""
@@ -154,6 +159,7 @@ class LLMManager:
 
         With `instance` (id or name) that one's. Raises LLMError where none of them can tell.
         """
+        self._refuse_if_closed()
         chosen = [s.id for s in self.instances if s.enabled] if instance is None else [self._id(instance)]
         found: dict[tuple[str, str], ModelInfo] = {}
         failed: LLMError | None = None
@@ -173,23 +179,49 @@ class LLMManager:
         for adapter in list(self._runtime.adapters.values()):
             adapter.warm()
 
-    def close(self) -> None:
-        """Refuse new requests, fail those that wait for an instance, and release all connections."""
-        runtime = self._runtime
-        runtime.closed.set()
-        runtime.pool.close()
-        runtime.reaper.stop()
-        for adapter in list(runtime.adapters.values()):
-            adapter.close()
+    def close(self, grace: float = GRACE) -> None:
+        """Refuse new requests, fail those that wait for an instance, and release all connections.
+
+        Attempts in flight may go on for `grace` seconds, then they are cut and fail with ManagerClosedError. May be
+        called again, from any thread and from callbacks.
+        """
+        self._closed = True
+        self._runtime.close(grace)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
+        # On the way out of Ctrl-C or sys.exit() nobody wants to wait.
+        self.close(GRACE if kind is None or issubclass(kind, Exception) else 0.0)
 
     def __repr__(self) -> str:
         return f"<LLMManager with {len(self.instances)} instances>"
+
+    @property
+    def _runtime(self) -> Runtime:
+        built = self._built
+        return built if built is not None else self._rebuild()
+
+    def _rebuild(self) -> Runtime:
+        with self._changing:
+            if self._built is None:
+                built = assemble(self._config, self._observers)
+                if self._closed:
+                    built.close(0.0)
+                self._built = built
+            return self._built
+
+    def _let_go(self) -> None:
+        """Forget, in a forked child, what is the parent's: the next use begins with a runtime of the child's own."""
+        self._changing, self._built = threading.RLock(), None
+
+    def _set_enabled(self, number: int, *, enabled: bool) -> None:
+        with self._changing:
+            self._runtime.pool.set_enabled(number, enabled=enabled)
+            instances = list(self._config.instances)
+            instances[number] = replace(instances[number], enabled=enabled)
+            self._config = replace(self._config, instances=tuple(instances))
 
     def _respond(self, request: GenerationRequest | str, overall: Deadline | None = None) -> LLMResponse:
         try:
@@ -203,8 +235,7 @@ class LLMManager:
         return self._runtime.call.run(self._job(request, overall))
 
     def _job(self, request: GenerationRequest, overall: Deadline | None) -> Job:
-        if self._runtime.closed.is_set():
-            raise ManagerClosedError("the manager is closed")
+        self._refuse_if_closed()
         check_request(request)
         clock = self._runtime.clock
         task = self._tasks.get(request.task) if request.task is not None else None
@@ -212,6 +243,10 @@ class LLMManager:
         if overall is not None:
             deadline = min(deadline, overall, key=lambda d: d.at)
         return Job(request, task, deadline, Route(request.task, _demand(request, task)), clock.monotonic())
+
+    def _refuse_if_closed(self) -> None:
+        if self._runtime.closed.is_set():
+            raise ManagerClosedError("the manager is closed")
 
     def _timeout(self, request: GenerationRequest, task: TaskDefinition | None, *, batch: bool) -> float | None:
         own = request.timeout or (task.timeout if task is not None else None)
@@ -221,9 +256,12 @@ class LLMManager:
         return self._config.max_workers or default_workers([s.max_concurrency for s in self.instances if s.enabled])
 
     def _id(self, instance: int | str) -> int:
-        for snapshot in self.instances:
-            if instance in (snapshot.id, snapshot.name):
-                return snapshot.id
+        found = [snapshot.id for snapshot in self.instances if instance in (snapshot.id, snapshot.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(map(str, found))
+            raise ConfigError(f"{len(found)} instances are called {instance!r}: use an id: {ids}")
         known = ", ".join(f"{s.id} ({s.name})" for s in self.instances)
         raise ConfigError(f"there is no instance {instance!r}. Instances: {known or 'none'}")
 

@@ -1,23 +1,22 @@
 """Command line of the goodput bench: `python -m benchmarks.goodput`, or `make bench`."""
 
 import argparse
-import gc
 import json
-import sys
+import logging
 import time
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.goodput.capacity import server_capacity
 from benchmarks.goodput.control import ServerProcess
 from benchmarks.goodput.measure import measure
-from benchmarks.goodput.report import LEGEND, as_json, doubts, head, line
+from benchmarks.goodput.overhead import Overhead, overheads
+from benchmarks.goodput.report import LEGEND, as_json, doubts, head, line, server_load
 from benchmarks.goodput.scenario import Scenario
 from benchmarks.goodput.scenarios import all_scenarios
 from benchmarks.goodput.summary import Row
-from flyllm.errors import ConfigError
+from flyllm.errors import LLMError
 
 
 def _arguments(names: Sequence[str]) -> argparse.Namespace:
@@ -38,40 +37,54 @@ def _chosen(scenarios: Sequence[Scenario], options: argparse.Namespace) -> list[
 
 def _row(scenario: Scenario, server: ServerProcess) -> Row:
     try:
-        return Row(scenario, [_run(scenario, seed, server) for seed in range(1, scenario.seeds + 1)])
-    except ConfigError as error:
+        return Row(scenario, [measure(scenario, seed, server) for seed in range(1, scenario.seeds + 1)])
+    except LLMError as error:
         return Row(scenario, refusal=" ".join(str(error).split()))
 
 
-def _run(scenario: Scenario, seed: int, server: ServerProcess):  # type: ignore[no-untyped-def]
-    gc.collect()
-    return measure(scenario, seed, server)
+def _rows(chosen: Sequence[Scenario], server: ServerProcess) -> list[Row]:
+    rows = []
+    print(head(), flush=True)
+    for scenario in chosen:
+        rows.append(_row(scenario, server))
+        print(line(rows[-1]), flush=True)
+    return rows
+
+
+def _overheads(options: argparse.Namespace) -> list[Overhead]:
+    if options.scenario:
+        return []
+    print("\nProcessor time per request of flyllm itself, adapters replaced by a sleep:")
+    found = overheads()
+    print("\n".join(f"  {each}" for each in found), flush=True)
+    return found
+
+
+def _silence() -> None:
+    # As an application with logging does: otherwise every failed request is printed, and that is timed.
+    logging.getLogger("flyllm").addHandler(logging.NullHandler())
+    logging.getLogger("flyllm").propagate = False
 
 
 def main() -> None:
     """Run the scenarios and print the table."""
     scenarios = all_scenarios()
     options = _arguments([scenario.name for scenario in scenarios])
-    warnings.simplefilter("ignore")
+    _silence()
     began = time.monotonic()
-    rows = []
     with ServerProcess() as server:
         capacity = server_capacity(server)
-        print(f"The server alone answers {capacity:.0f} requests/s.\n\n{head()}", flush=True)
-        for scenario in _chosen(scenarios, options):
-            rows.append(_row(scenario, server))
-            print(line(rows[-1]), flush=True)
-    measured = [row for row in rows if row.runs]
-    fastest = max((row.most("wire_rate") for row in measured), default=0.0)
-    print(f"\n{LEGEND}")
-    print(f"No run asked more than {fastest:.0f} requests/s of the server. {time.monotonic() - began:.0f} s in all.")
+        rows = _rows(_chosen(scenarios, options), server)
+    costs = _overheads(options)
+    print(f"\n{LEGEND}\n{server_load(rows, capacity)} {time.monotonic() - began:.0f} s in all.")
     print("\n".join(doubts(rows)))
     if options.quick:
         print("--quick: half the requests, so the unavoidable tail is twice as long; not to be compared with the bars.")
     if options.json:
+        figures = {**as_json(rows, capacity, quick=options.quick), "overheads": [asdict(each) for each in costs]}
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(as_json(rows, capacity, quick=options.quick), indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

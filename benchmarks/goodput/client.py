@@ -4,7 +4,7 @@ Test-only: `assemble` takes the clock, and adapters are wrapped because attempt 
 seconds count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,16 @@ class BenchManager(LLMManager):
         super().__init__(config)
         self._runtime = assemble(config, (), clock)
 
+    @property
+    def adapters(self) -> list[Any]:
+        """The adapters of all instances, by id."""
+        return list(self._runtime.adapters.values())
+
+    def wrap_adapters(self, wrap: Callable[[Any], Any]) -> None:
+        """Put `wrap(adapter)` in the place of every adapter."""
+        for lazy in self.adapters:
+            lazy._adapter = wrap(lazy.warm())
+
 
 def open_manager(settings: ClientSettings, urls: Sequence[str], clock: ScaledClock) -> BenchManager:
     """Return a manager over the providers at `urls`, on `clock`.
@@ -53,8 +63,7 @@ def open_manager(settings: ClientSettings, urls: Sequence[str], clock: ScaledClo
         options = {"endpoint": url, **settings.instance}
         builder.add_instance(PROVIDER, "gpt-4o-mini", "bench", name=f"i{number}", **options)
     manager = builder.build()
-    for adapter in manager._runtime.adapters.values():
-        adapter._adapter = _Rescaled(adapter.warm(), clock.speed)
+    manager.wrap_adapters(lambda adapter: _Rescaled(adapter, clock.speed))
     return manager
 
 

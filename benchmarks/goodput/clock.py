@@ -19,11 +19,11 @@ class ScaledClock(SystemClock):
         self.speed, self._ahead = speed, 0.0
         self._random = random.Random(f"clock/{seed}")
 
-    def monotonic(self) -> float:  # type: ignore[override]
+    def monotonic(self) -> float:
         """Return seconds on this clock."""
         return time.monotonic() * self.speed + self._ahead
 
-    def wall(self) -> float:  # type: ignore[override]
+    def wall(self) -> float:
         """Return real seconds since the epoch: only records show them."""
         return time.time()
 

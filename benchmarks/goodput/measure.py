@@ -1,5 +1,6 @@
 """One run of one scenario: warm up, run, and compare what came of it with the server's count and with T*."""
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ def measure(scenario: Scenario, seed: int, server: ServerProcess) -> Measurement
         with open_manager(scenario.client, urls, clock) as manager:
             _warm(manager, scenario, clock)
             limit = (_PATIENCE * scenario.best(seed, scenario.requests) + 60.0) / scenario.speed
+            gc.collect()
             server.begin()
             began = True
             load, start = Load(), time.monotonic()
@@ -97,6 +99,7 @@ def _measurement(
         "late": seconds - best,
         "wire": report["wire"] / scenario.requests,
         "lost": float(scenario.requests - right - exhausted),
+        "in_time": right / scenario.requests,
         "twice": float(report["answered_twice"]),
         "exhausted": exhausted / scenario.requests,
         "refused": float(report["kinds"].get("reject", 0)),
@@ -125,9 +128,7 @@ def _during_outage(scenario: Scenario, report: Mapping[str, Any]) -> dict[str, f
     }
 
 
-def _costs(
-    scenario: Scenario, report: Mapping[str, Any], taken: tuple[float, float, float | None]
-) -> dict[str, float]:
+def _costs(scenario: Scenario, report: Mapping[str, Any], taken: tuple[float, float, float | None]) -> dict[str, float]:
     """Return milliseconds of processor per request, shares of a core, and how late the server was, in ms."""
     elapsed, own, everyone = taken
     others = max(0.0, everyone - own - report["cpu"]) if everyone is not None else 0.0

@@ -11,22 +11,39 @@ from typing import Any
 
 from benchmarks.goodput.scenario import Scenario
 from benchmarks.goodput.summary import BUSY, Row
+from flyllm._version import __version__
 
-_HEADS = ("scenario", "clock", "n/W", "T* s", "goodput", "mean", "bar", "wire", "bar", "lost", "twice", "p50 s", "p99 s",
-          "CPU ms", "busy %", "verdict")
-_WIDTHS = (60, 6, 8, 6, 8, 5, 5, 6, 6, 5, 6, 6, 6, 9, 7, 0)
+_COLUMNS = (
+    ("scenario", 62),
+    ("clock", 5),
+    ("n/W", 9),
+    ("T* s", 5),
+    ("goodput", 7),
+    ("mean", 5),
+    ("bar", 4),
+    ("wire", 5),
+    ("bar", 4),
+    ("lost", 4),
+    ("twice", 5),
+    ("p50 s", 5),
+    ("p99 s", 5),
+    ("CPU ms", 7),
+    ("busy %", 6),
+    ("verdict", 0),
+)
 
 LEGEND = f"""\
-goodput: T*/T, the worst seed's and the mean; T* is the computed optimum. Bars are RELIABILITY.md's, the worst seed counts.
+goodput: T*/T, the worst seed's and the mean; T* is the computed optimum. Bars hold for the worst seed.
 clock: x10 = flyllm's clock and the providers run 10 times faster, proportions kept; own = only the providers do.
-wire: requests the server counted per request, worst seed. twice: requests that were answered completely more than once.
-Seconds are the world's. CPU ms: client's per request + server's per wire request. busy: client/server, % of a core, worst
-seed, to stay below {BUSY:.0%}. (?) marks rows whose figures something disturbed; the reasons are below the table."""
+wire: requests the server counted per request, worst seed. twice: requests completely answered more than once.
+Seconds are the world's. CPU ms: the client's per request + the server's per wire request. busy: client/server, % of
+a core, worst seed, to stay below {BUSY:.0%}. (?) marks rows that something disturbed; the reasons are below."""
 
 
 def head() -> str:
     """Return the table's first two lines."""
-    return f"{_line(_HEADS)}\n{'-' * (sum(_WIDTHS) + 2 * len(_WIDTHS) + 8)}"
+    titles = _line([title for title, _ in _COLUMNS])
+    return f"{titles}\n{'-' * len(titles)}"
 
 
 def line(row: Row) -> str:
@@ -35,18 +52,18 @@ def line(row: Row) -> str:
     name = f"{scenario.name}: {scenario.title}"
     if not row.runs:
         return f"{name}\n    not run: {row.refusal}"
-    ratio, wire = _bar(scenario, "ratio"), _bar(scenario, "wire")
+    single = scenario.runner == "open"
     cells = (
         name,
         "own" if scenario.own_clock else f"x{scenario.speed:g}",
         f"{row.runs[0].requests}/{scenario.client.workers}",
-        f"{row.mean_best:.0f}",
-        f"{row.least('ratio'):.3f}",
-        f"{row.mean('ratio'):.3f}",
-        ratio,
+        "-" if single else f"{row.mean_best:.0f}",
+        "-" if single else f"{row.least('ratio'):.3f}",
+        "-" if single else f"{row.mean('ratio'):.3f}",
+        _bar(scenario, "ratio"),
         f"{row.most('wire'):.3f}",
-        wire,
-        f"{row.most('lost'):.0f}",
+        _bar(scenario, "wire"),
+        "-" if single else f"{row.most('lost'):.0f}",
         f"{row.most('twice'):.0f}",
         f"{row.mean('p50'):.2f}",
         f"{row.mean('p99'):.2f}",
@@ -62,11 +79,22 @@ def doubts(rows: Sequence[Row]) -> list[str]:
     return [f"(?) {row.scenario.name}: {', '.join(row.doubts)}" for row in rows if row.runs and row.doubts]
 
 
+def server_load(rows: Sequence[Row], capacity: float) -> str:
+    """Return what the server can do and what was asked of it."""
+    measured = [row for row in rows if row.runs]
+    fastest = max((row.most("wire_rate") for row in measured), default=0.0)
+    late = max((row.mean("server_late_ms") for row in measured), default=0.0)
+    return (
+        f"The server alone answers {capacity:.0f} requests/s; no run asked more than {fastest:.0f}. "
+        f"Its answers left at most {late:.1f} ms late on average (timer and processor; real time)."
+    )
+
+
 def as_json(rows: Sequence[Row], capacity: float, *, quick: bool) -> dict[str, Any]:
     """Return all figures, with what is needed to judge them."""
     return {
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("flyllm", "openai", "h11")},
+        "versions": {"flyllm": __version__, **{name: version(name) for name in ("openai", "h11")}},
         "commit": _commit(),
         "quick": quick,
         "server_capacity": capacity,
@@ -106,6 +134,7 @@ _EXTRA = {
     "refused": "429s {:.0f}",
     "wire_down": "wire per arrival {:.2f}",
     "recovery": "first answer {:+.1f} s",
+    "in_time": "in time {:.0%}",
 }
 
 
@@ -121,14 +150,13 @@ def _bar(scenario: Scenario, metric: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    first, *others = zip(cells, _WIDTHS, strict=True)
-    *middle, last = others
-    return "  ".join([first[0].ljust(first[1]), *(text.rjust(width) for text, width in middle), last[0]])
+    first, *numbers, last = (text.rjust(width) for text, (_, width) in zip(cells, _COLUMNS, strict=True))
+    return "  ".join([first.strip().ljust(_COLUMNS[0][1]), *numbers, last])
 
 
 def _commit() -> str:
     try:
-        command = ["git", "describe", "--always", "--dirty"]  # noqa: S607
+        command = ["git", "describe", "--always", "--dirty"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return ""

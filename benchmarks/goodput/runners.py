@@ -37,7 +37,7 @@ def run_batch(manager: BenchManager, scenario: Scenario, limit: float) -> list[O
 
 def run_bare(manager: BenchManager, scenario: Scenario, limit: float) -> list[Outcome]:
     """Let as many threads call the adapters themselves, each always the same: nothing routes, nothing can fail."""
-    adapters = list(manager._runtime.adapters.values())
+    adapters = manager.adapters
     threads = itertools.count()
     own = threading.local()
 

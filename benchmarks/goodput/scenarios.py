@@ -49,14 +49,14 @@ def _fault_free() -> list[Scenario]:
         replace(
             small,
             name="machine",
-            title="for comparison: the adapters alone, without flyllm",
+            title="the adapters alone, for comparison",
             runner="bare",
             bars=(),
             model="",
             seeds=2,
         ),
         small,
-        replace(small, name="fault-free-100", title="no faults, n = 100 W", requests=100 * W, seeds=2, in_quick=False),
+        replace(small, name="fault-free-100", title="no faults, n = 100 W", requests=100 * W, seeds=1, in_quick=False),
     ]
 
 
@@ -137,7 +137,7 @@ def _errors() -> list[Scenario]:
             _four(Provider(error_rate=percent / 100)),
             replace(_CLIENT, max_retries=3),
             N,
-            speed=12.0,
+            speed=8.0,
             bars=(_ratio(ratio), *_NONE_LOST, _wire(round(1 / (1 - percent / 100) + 0.03, 3))),
             model=f"{model}, {sum((percent / 100) ** n for n in range(4)):.2f}x",
         )
@@ -146,7 +146,7 @@ def _errors() -> list[Scenario]:
 
 
 def _ceilings() -> list[Scenario]:
-    rows = ((3, 32, 47, 10.0, 5), (10, 64, 47, 5.0, 3), (40, 256, 24, 1.4, 1))
+    rows = ((3, 32, 47, 10.0, 5), (10, 64, 47, 4.0, 3), (40, 256, 24, 1.0, 1))
     return [
         Scenario(
             f"ceiling-{ceiling}",
@@ -165,35 +165,36 @@ def _ceilings() -> list[Scenario]:
 
 
 def _rates() -> list[Scenario]:
-    secret = RateLimit(120, 2.0, charge_refused=True)
+    secret = RateLimit(60, 1.0, charge_refused=True)
     minute = RateLimit(60, 1.0, kind="window")
     slices = RateLimit(4, 4.0)
     none_refused = Bar("refused", most=0)
     return [
         Scenario(
             "rpm-undeclared",
-            "undeclared 120 a minute, refusals count",
+            "undeclared 60 rpm, refusals count",
             _four(Provider(rate=secret)),
             ClientSettings(W),
-            1440,
+            960,
             speed=20.0,
+            seeds=3,
             bars=(_ratio(0.85), *_NONE_LOST, _wire(1.59)),
             model=".88-.92, 1.59x",
         ),
         Scenario(
             "rpm-minute",
-            "declared 60 a minute, counted over a minute",
+            "declared 60 rpm, counted over a minute",
             _four(Provider(service=0.5, rate=minute)),
             ClientSettings(W, {"rpm": 60}),
-            1200,
-            speed=30.0,
+            720,
+            speed=20.0,
             seeds=3,
             bars=(*_NONE_LOST, none_refused),
             model="no 429",
         ),
         Scenario(
             "rpm-second",
-            "declared 240 a minute, counted over a second",
+            "declared 240 rpm, counted over a second",
             _four(Provider(service=0.5, rate=slices)),
             ClientSettings(W, {"rpm": 240}),
             1600,
@@ -210,7 +211,7 @@ def _speeds() -> list[Scenario]:
     client = ClientSettings(W // 2, {"max_concurrency": PER_INSTANCE}, strategy="lowest_latency")
     fast = Scenario(
         "speeds",
-        "speeds 1:2:4:8, W half the capacity, lowest_latency",
+        "1:2:4:8, W half the capacity, lowest_latency",
         providers,
         client,
         100 * W // 2,
@@ -224,7 +225,7 @@ def _speeds() -> list[Scenario]:
         replace(
             fast,
             name="speeds-lru",
-            title="the same with lru, to show why it is no strategy for this",
+            title="the same with lru, for comparison",
             client=lru,
             bars=(),
             model=".36",
@@ -237,13 +238,13 @@ def _open_loop() -> list[Scenario]:
     return [
         Scenario(
             "arrivals",
-            "40 requests a second, deadline 30 s, all 500 from 10 s to 70 s",
+            "40 per s, deadline 30 s, all 500 from 10 s to 70 s",
             _four(Provider(outages=(Outage(10, 70, "error"),))),
-            ClientSettings(1200, {"max_concurrency": 25}),
-            40 * 90,
-            speed=5.0,
-            seeds=2,
-            bars=(Bar("wire_down", most=0.2), Bar("recovery", most=7.0)),
+            ClientSettings(1200, {"max_concurrency": 15}),
+            40 * 85,
+            speed=3.0,
+            seeds=1,
+            bars=(Bar("wire_down", most=0.2), Bar("recovery", most=7.0), Bar("in_time")),
             model=".03-.16; +1.6..3.5 s",
             runner="open",
             arrivals=40.0,

@@ -63,8 +63,11 @@ class Row:
     @property
     def doubts(self) -> list[str]:
         """Reasons not to trust the figures."""
-        found = [f"{who} busy {self.most(f'{who}_share'):.0%}" for who in ("client", "server")
-                 if self.most(f"{who}_share") > BUSY]
+        found = [
+            f"{who} busy {self.most(f'{who}_share'):.0%}"
+            for who in ("client", "server")
+            if self.most(f"{who}_share") > BUSY
+        ]
         if self.most("others_share") > DISTURBED:
             found.append(f"other processes took {self.most('others_share'):.0%} of a core")
         if self.most("ratio") > 1.0:

@@ -4,8 +4,9 @@ It decides nothing itself: the verdict on a failure comes from `classification`,
 the pool, the pause from `backoff`, and tenacity does the repeating.
 """
 
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from flyllm._clock import Clock
 from flyllm._execution.attempt import Attempts, Trial
@@ -13,7 +14,9 @@ from flyllm._execution.job import Job
 from flyllm._resilience.backoff import full_jitter
 from flyllm._resilience.classification import Exclusion, classify, most_actionable
 from flyllm._resilience.retry import run_attempts
+from flyllm._routing.instance import Instance
 from flyllm._routing.pool import Pool
+from flyllm._routing.route import Route
 from flyllm.errors import ContextLengthError, LLMError, RequestError
 
 T = TypeVar("T")
@@ -31,12 +34,13 @@ class AttemptLoop:
 
     def run(self, job: Job, send: Callable[[Trial], T]) -> T:
         """Return what `send` made of the first attempt that worked; raise the most telling `LLMError` otherwise."""
-        steps = _Steps(self, job)
+        steps = Steps(self.pool, self.clock, self.max_retries, job)
 
         def attempt() -> T:
-            steps.trial = None
-            steps.trial = self._attempts.begin(job)
-            return steps.trial.run(send)
+            steps.instance = None
+            trial = self._attempts.begin(job)
+            steps.instance = trial.instance
+            return trial.run(send)
 
         try:
             return run_attempts(attempt, steps)
@@ -46,49 +50,64 @@ class AttemptLoop:
         raise final from cause
 
 
-class _Steps:
-    """One job's answers to what `run_attempts` asks."""
+class Outlook(Protocol):
+    """What the steps ask of the pool: where a request may still go, and when."""
 
-    def __init__(self, loop: AttemptLoop, job: Job) -> None:
-        self._loop, self._job = loop, job
+    def eligible(self, route: Route) -> list[int]:
+        """Return the ids of the instances that may serve `route`."""
+
+    def earliest(self, route: Route, *, fresh: bool = False) -> float:
+        """Return when `route` can be served at the soonest, on the monotonic clock; inf where `fresh` finds nobody."""
+
+
+class Steps:
+    """One job's answers to what `run_attempts` asks. Pure: what they know of the world is the `outlook`.
+
+    `instance` is where the attempt went that just ended, None where none was made.
+    """
+
+    def __init__(self, outlook: Outlook, clock: Clock, max_retries: int, job: Job) -> None:
+        self._outlook, self._clock, self._max_retries, self._job = outlook, clock, max_retries, job
         self._errors: list[LLMError] = []
         self._counted = self._hops = 0
         self._refused: set[int] = set()  # instances that no connection could be made to
-        self.trial: Trial | None = None
+        self.instance: Instance | None = None
 
     def retryable(self, error: BaseException) -> bool:
         """Whether another attempt is allowed and possible; note what it must avoid."""
-        if not isinstance(error, LLMError) or self.trial is None:
+        if not isinstance(error, LLMError) or self.instance is None:
             return False
-        verdict, route, instance = classify(error), self._job.route, self.trial.instance
+        verdict, route, instance = classify(error), self._job.route, self.instance
         if isinstance(error, ContextLengthError):
             route.outgrew(instance)
         route.exclude(instance, verdict.exclude)
         route.mark_tried(instance)
         route.avoided = instance.provider if verdict.elsewhere else None
         route.pays = verdict.pays
-        return verdict.retry and self._allowed(error, counted=verdict.counted) and bool(self._loop.pool.eligible(route))
+        allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted)
+        return allowed and bool(self._outlook.eligible(route))
 
-    def _allowed(self, error: LLMError, *, counted: bool) -> bool:
-        if self._loop.max_retries == 0 or self.trial is None:
+    def _allowed(self, error: LLMError, instance: Instance, *, counted: bool) -> bool:
+        if self._max_retries == 0:
             return False
         if not counted:
             self._hops += 1
             return self._hops <= MAX_HOPS
-        instance = self.trial.instance.id
-        if isinstance(error, RequestError) and not error.sent and instance not in self._refused:
-            self._refused.add(instance)  # nothing was sent: once per instance that is free
+        if isinstance(error, RequestError) and not error.sent and instance.id not in self._refused:
+            self._refused.add(instance.id)  # nothing was sent: once per instance that is free
             return True
         self._counted += 1
-        return self._counted <= self._loop.max_retries
+        return self._counted <= self._max_retries
 
     def pause(self) -> float:
-        """Go to an untried instance at once; before a new round over all of them, wait in the pool's queue."""
-        route, clock = self._job.route, self._loop.clock
-        if route.tried.issuperset(self._loop.pool.eligible(route)):
+        """Go to an untried instance at once; where none is up, and once all were tried, wait in the pool's queue."""
+        route, clock = self._job.route, self._clock
+        exhausted = self._outlook.earliest(route, fresh=True) == math.inf
+        if exhausted:
             route.start_over()
-            route.not_before = clock.monotonic() + full_jitter(route.rounds, clock)
-        return max(0.0, self._loop.pool.earliest(route) - clock.monotonic())
+        if exhausted or (route.rounds and route.pays):
+            route.not_before = clock.monotonic() + full_jitter(max(1, self._counted), clock)
+        return max(0.0, self._outlook.earliest(route) - clock.monotonic())
 
     def too_late(self, pause: float) -> bool:
         """Whether the deadline comes first; the error that led here is raised now rather than then."""

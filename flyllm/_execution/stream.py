@@ -16,7 +16,15 @@ from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.reaper import Reaper
 from flyllm._resilience.deadline import Deadline
-from flyllm.errors import DeadlineExceededError, LLMError, ParseError, ProviderError, StreamInterruptedError
+from flyllm._scope import Scope
+from flyllm.errors import (
+    DeadlineExceededError,
+    LLMError,
+    ParseError,
+    ProviderError,
+    RequestError,
+    StreamInterruptedError,
+)
 from flyllm.observability.events import Emitter, RequestEvent
 from flyllm.providers.base import Delta, DeltaStream
 from flyllm.types import LLMResponse, StreamChunk
@@ -28,10 +36,10 @@ MAX_SILENT_EVENTS = 200
 
 
 class Streams:
-    """Opens streams."""
+    """Opens streams. Those still open when `scope` is called off are ended."""
 
-    def __init__(self, loop: AttemptLoop, clock: Clock, emitter: Emitter, reaper: Reaper) -> None:
-        self._loop, self._clock, self._emitter, self._reaper = loop, clock, emitter, reaper
+    def __init__(self, loop: AttemptLoop, clock: Clock, emitter: Emitter, reaper: Reaper, scope: Scope) -> None:
+        self._loop, self._clock, self._emitter, self._reaper, self._scope = loop, clock, emitter, reaper, scope
 
     def open(self, job: Job) -> "ResponseStream":
         """Return a stream that has its first content; until there every failure fails over like a call's."""
@@ -41,7 +49,9 @@ class Streams:
         except LLMError as error:
             self._emitter.request(RequestEvent(job.request, failure(job, error, self._clock), streamed=True))
             raise
-        return ResponseStream(_Run(opened, self._clock, self._emitter), self._reaper)
+        run = _Run(opened, self._clock, self._emitter, self._scope)
+        run.join()
+        return ResponseStream(run, self._reaper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ def _open(trial: Trial) -> _Opened:
     source = trial.instance.adapter.stream(trial.request)
     held: list[Delta] = []
     try:
+        # The attempt's timeout ends with the headers: an answer may be long, and it can be seen to grow.
+        source.limit(trial.job.deadline.remaining())
         for delta in _timely(source, trial.job.deadline):
             held.append(delta)
             if delta.has_content:
@@ -73,11 +85,22 @@ def _open(trial: Trial) -> _Opened:
 
 
 def _timely(source: Iterator[Delta], deadline: Deadline) -> Iterator[Delta]:
-    """Yield from `source` until the deadline: an SDK's timeouts are per read and never end a trickle."""
-    for delta in source:
-        if deadline.passed:
-            raise DeadlineExceededError("the request's deadline passed while its answer was streamed")
-        yield delta
+    """Yield from `source` until the deadline, at which reading ends as well."""
+    try:
+        for delta in source:
+            if deadline.passed:
+                raise _late()
+            yield delta
+    except RequestError:
+        if not deadline.passed:
+            raise
+    else:
+        return
+    raise _late()
+
+
+def _late() -> DeadlineExceededError:
+    return DeadlineExceededError("the request's deadline passed while its answer was streamed")
 
 
 def _close(source: DeltaStream) -> None:
@@ -90,13 +113,25 @@ def _close(source: DeltaStream) -> None:
 class _Run:
     """A stream being read. Known to its `ResponseStream`, which it does not know, so that dropping that ends it."""
 
-    def __init__(self, opened: _Opened, clock: Clock, emitter: Emitter) -> None:
+    def __init__(self, opened: _Opened, clock: Clock, emitter: Emitter, scope: Scope) -> None:
         self._trial, self._source = opened.trial, opened.source
-        self._clock, self._emitter = clock, emitter
+        self._clock, self._emitter, self._scope = clock, emitter, scope
         self.assembler = Assembler()
         self._first = [chunk for delta in opened.held if (chunk := self.assembler.take(delta))]
         self._rest: Iterator[Delta] = iter(()) if opened.ended else _timely(opened.source, opened.trial.job.deadline)
         self.response: LLMResponse | None = None
+
+    def join(self) -> None:
+        """Let the manager end this stream when it closes; raise if it has."""
+        try:
+            self._scope.join(self)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def cut(self, error: BaseException) -> None:
+        """End the call early; a thread that reads meanwhile gets `error` from the connection, which is cut first."""
+        self.abandon()
 
     def chunks(self) -> Iterator[StreamChunk]:
         """Yield the answer's chunks, the last one with the finish reason, or raise what interrupted it."""
@@ -173,6 +208,7 @@ class _Run:
         return interrupted
 
     def _report(self, response: LLMResponse) -> None:
+        self._scope.leave(self)
         self._emitter.request(RequestEvent(self._trial.job.request, response, streamed=True))
 
 

@@ -9,9 +9,6 @@ from flyllm._clock import Clock
 INITIAL = 0.5
 CEILING = 8.0
 
-LONGEST_PAUSE = 300.0
-"""Seconds that a request waits at most for an instance to be ready again, also one without a deadline (Linkerd's)."""
-
 
 def full_jitter(rounds: int, clock: Clock) -> float:
     """Return seconds to pause after `rounds` full rounds over all instances (1 for the first)."""

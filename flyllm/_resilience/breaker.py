@@ -2,9 +2,11 @@
 
 An instance that fails is left alone for a while and then tried with single probes. What counts as failing is relative:
 an instance no worse than its peers is not the problem, and ejecting such ones in turn would halve what the rest can do.
+An outcome speaks of the time when its attempt was sent: successes sent before an outage do not end a streak in it.
 Constants: Linkerd's failure accrual and gRPC's outlier detection, where nothing else is said.
 """
 
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from flyllm._clock import Clock
@@ -23,7 +25,7 @@ MARGIN = 0.3
 """By how much an instance must fail more often than its peers."""
 
 MANY = 10
-"""Failures in a row that eject whatever the peers do; more where more are in flight at once."""
+"""Failures in a row that eject whatever the peers do; as many as were in flight at once, where those are more."""
 
 LONGEST = 30.0
 LONGEST_EJECTION = 3600.0
@@ -49,21 +51,33 @@ class Breaker:
     where failures did.
     """
 
-    __slots__ = ("_clock", "_consecutive", "_hard", "_relief", "_since", "_trips", "_until", "state", "why", "window")
+    __slots__ = (
+        "_clock",
+        "_probed_at",
+        "_relief",
+        "_since",
+        "_streak",
+        "_trips",
+        "_until",
+        "closed",
+        "state",
+        "why",
+        "window",
+    )
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, since: float = float("-inf")) -> None:
         self._clock = clock
-        self.state = State.CLOSED
+        self.state, self.closed = State.CLOSED, True
         self.window = Window()
         self.why: LLMError | None = None
-        self._since = float("-inf")  # of the state
-        self._until = self._relief = 0.0
-        self._consecutive = self._hard = self._trips = 0
+        self._since = since  # of the state: what was sent before says nothing of it
+        self._until = self._relief = self._probed_at = 0.0
+        self._trips = 0
+        self._streak = Streak()
 
-    @property
-    def closed(self) -> bool:
-        """Whether the instance is given requests."""
-        return self.state is State.CLOSED
+    def refuses(self, now: float) -> bool:
+        """Whether its key, account or model was refused, and it is not yet time to see whether it still is."""
+        return self.why is not None and self.state is State.OPEN and self._until > now
 
     def ready_at(self, *, alone: bool) -> float:
         """Return when the next probe may be made: sooner and overlapping, where `alone` says nobody else is closed."""
@@ -73,13 +87,15 @@ class Breaker:
 
     def begin_probe(self, now: float) -> None:
         """Note that an attempt goes to this instance although it is not closed."""
-        self.state = State.HALF_OPEN
+        self.state, self._probed_at = State.HALF_OPEN, now
         self._relief = now + RELIEF * self._clock.uniform(0.8, 1.2)
 
     def hurry(self, now: float) -> None:
-        """Bring the next probe forward: another instance has just come back."""
-        if self.state is State.OPEN and self.why is None:
-            self._until = min(self._until, now + self._clock.uniform(0.0, 1.0))
+        """Bring the next probe forward, past one that hangs: another instance has just come back."""
+        if not self.closed and self.why is None:
+            soon = now + self._clock.uniform(0.0, 1.0)
+            self._until = min(self._until, soon) if self.state is State.OPEN else soon
+            self.state = State.OPEN
 
     def eject(self, began: float, now: float, seconds: float, why: LLMError, *, probe: bool) -> None:
         """Open for `seconds`, doubled with every time in a row: the key, the account or the model was refused.
@@ -97,41 +113,59 @@ class Breaker:
             if not probe:
                 return False
             if signal is Signal.NONE:  # the probe came to nothing: the next one may begin at once
-                self._back_to_open(now)
+                self._back_to_open(began, now)
                 return False
             self._close(now)
             return True
         if began < self._since:
             return False
         if signal is Signal.GOOD:
-            self._consecutive = self._hard = 0
+            self._streak.end(began)
             self.window.record(now, failed=False)
             if now - self._since >= CLEAN:
                 self._trips = 0
         return False
 
     def failed(
-        self, signal: Signal, began: float, now: float, *, probe: bool, peers: tuple[int, int], ceiling: int
+        self,
+        signal: Signal,
+        began: float,
+        now: float,
+        *,
+        probe: bool,
+        peers: Callable[[], tuple[int, int]],
+        under_way: Sequence[float],
     ) -> None:
-        """Take in a failure; `peers` are attempts and failures of the other closed instances in the same span."""
-        if probe and self.state is State.HALF_OPEN:
+        """Take in a failure.
+
+        `peers` tells attempts and failures of the other closed instances in the same span; `under_way` is when the
+        attempts were sent that have not ended.
+        """
+        if self.state is State.HALF_OPEN and probe and began >= self._probed_at:
             self._trip(now)
-        if self.state is not State.CLOSED or began < self._since:
+        if not self.closed or began < self._since:
             return
-        self._consecutive += 1
-        self._hard = self._hard + 1 if signal is Signal.HARD else 0
+        streak = self._streak
+        streak.grow(began, len(under_way) + 1, hard=signal is Signal.HARD)
         self.window.record(now, failed=True)
-        if self._hard >= HARD_FAILURES or self._consecutive >= max(MANY, ceiling) or self._worse(now, peers):
+        if streak.hard >= HARD_FAILURES or self._hopeless(under_way) or self._worse(now, peers):
             self._trip(now)
 
-    def _worse(self, now: float, peers: tuple[int, int]) -> bool:
+    def _hopeless(self, under_way: Sequence[float]) -> bool:
+        """Whether all that was in flight has failed: attempts that outlast the failures may yet succeed."""
+        streak = self._streak
+        enough = max(MANY, streak.most_in_flight)
+        return streak.length >= enough and streak.length >= enough + streak.outlasting(under_way)
+
+    def _worse(self, now: float, peers: Callable[[], tuple[int, int]]) -> bool:
         attempts, failures = self.window.counts(now)
         rate = failures / attempts
-        if self._consecutive < SUSPICIOUS and not (attempts >= SAMPLE and rate >= 0.5):
+        if self._streak.length < SUSPICIOUS and not (attempts >= SAMPLE and rate >= 0.5):
             return False
-        if peers[0] < SAMPLE:
+        peer_attempts, peer_failures = peers()
+        if peer_attempts < SAMPLE:
             return False
-        usual = peers[1] / peers[0]
+        usual = peer_failures / peer_attempts
         return rate >= usual + MARGIN and attempts >= (SUSPICIOUS if usual <= 0.1 else 2 * SAMPLE)
 
     def _trip(self, now: float) -> None:
@@ -139,17 +173,56 @@ class Breaker:
         self._trips += 1
 
     def _open(self, now: float, seconds: float, why: LLMError | None) -> None:
-        self.state, self.why, self._since = State.OPEN, why, now
+        self.state, self.closed, self.why, self._since = State.OPEN, False, why, now
         self._until = now + seconds
         self._relief = now + RELIEF * self._clock.uniform(0.8, 1.2)
-        self._consecutive = self._hard = 0
         self.window.clear()
 
-    def _back_to_open(self, now: float) -> None:
-        if self.state is State.HALF_OPEN:
+    def _back_to_open(self, began: float, now: float) -> None:
+        if self.state is State.HALF_OPEN and began >= self._probed_at:
             self.state, self._until, self._relief = State.OPEN, now, now
 
     def _close(self, now: float) -> None:
-        self.state, self.why, self._since = State.CLOSED, None, now
+        self.state, self.closed, self.why, self._since = State.CLOSED, True, None, now
         self._trips = max(0, self._trips - 1)
-        self._consecutive = self._hard = 0
+        self._streak = Streak()
+
+
+class Streak:
+    """Failures of attempts that were sent later than any that is known to have succeeded.
+
+    `most_in_flight` is the most attempts under way at once during the streak.
+    """
+
+    __slots__ = ("_failures", "_success", "hard", "most_in_flight")
+
+    def __init__(self) -> None:
+        self._failures: list[tuple[float, bool]] = []  # when it was sent, and whether no connection was made
+        self._success = float("-inf")  # when the last one known was sent
+        self.hard = self.most_in_flight = 0
+
+    @property
+    def length(self) -> int:
+        """How many failures there are."""
+        return len(self._failures)
+
+    def grow(self, began: float, in_flight: int, *, hard: bool) -> None:
+        """Take in a failure."""
+        if began > self._success:
+            self._failures.append((began, hard))
+            self.hard += hard
+            self.most_in_flight = max(self.most_in_flight, in_flight)
+
+    def outlasting(self, under_way: Sequence[float]) -> int:
+        """Return how many attempts were sent among the failed ones, and have not ended."""
+        sent = [at for at, _ in self._failures]
+        first, last = min(sent), max(sent)
+        return sum(first <= at < last for at in under_way)
+
+    def end(self, began: float) -> None:
+        """Take in a success: what was sent before it does not belong to the streak."""
+        self._success = max(self._success, began)
+        if self._failures:
+            self._failures = [failure for failure in self._failures if failure[0] > began]
+            self.hard = sum(hard for _, hard in self._failures)
+            self.most_in_flight = self.most_in_flight if self._failures else 0

@@ -112,8 +112,8 @@ _DENIED = re.compile("auth|permission|api_key|UNAUTHENTICATED|DENIED|forbidden",
 def classify(error: LLMError) -> Verdict:
     """Return the verdict on `error`."""
     verdict = next(_VERDICTS[cls] for cls in type(error).__mro__ if cls in _VERDICTS)
-    if isinstance(error, RequestError) and not error.sent:
-        return replace(verdict, signal=Signal.NONE if error.local else Signal.HARD, pays=False)
+    if isinstance(error, RequestError) and (error.local or not error.sent):
+        return replace(verdict, signal=Signal.NONE if error.local else Signal.HARD, pays=error.sent)
     if isinstance(error, APIError):
         return _advised(error, verdict)
     return verdict

@@ -4,8 +4,10 @@ Its word also covers what we cannot count: other processes with the same key, li
 The reply to the request that was sent last knows most; those to earlier ones add nothing. Guarded by the pool's lock.
 """
 
+import math
 from collections.abc import Sequence
 
+from flyllm._routing.start_log import Ticket
 from flyllm.providers.rate_limit_headers import Allowance, Unit
 
 MINUTE = 60.0
@@ -20,59 +22,64 @@ TOLERANCE = 2.0
 class _Left:
     """What is left of one limit: `amount` as of `since`, all of it again at `until`, `refill` a second in between."""
 
-    __slots__ = ("amount", "refill", "since", "unit", "until")
+    __slots__ = ("amount", "limit", "refill", "since", "unit", "until")
 
     def __init__(self, told: Allowance, amount: float, now: float) -> None:
-        self.unit, self.amount, self.since = told.unit, amount, now
+        self.unit, self.limit, self.amount, self.since = told.unit, told.limit or math.inf, amount, now
         self.until = now + (MINUTE if told.reset is None else min(told.reset, LONGEST))
         self.refill = _refill(told)
 
     def ready_at(self, need: int) -> float:
         missing = need - self.amount
         if missing <= 0:
-            return float("-inf")
+            return -math.inf
         return min(self.until, self.since + missing / self.refill) if self.refill else self.until
+
+    def take(self, need: int, now: float) -> None:
+        if now >= self.until:  # or all that waited for it would start at once
+            self.amount, self.since, self.until = self.limit, now, now + MINUTE
+        self.amount -= need
 
 
 class Headroom:
     """What is left of all limits that the provider speaks of."""
 
-    __slots__ = ("_left", "_sent_at")
+    __slots__ = ("_known", "_left")
 
     def __init__(self) -> None:
         self._left: dict[str, _Left] = {}
-        self._sent_at = float("-inf")
+        self._known = 0  # the number of the ticket whose reply knew it
 
-    def newer(self, sent_at: float) -> bool:
-        """Whether the reply to a request of `sent_at` knows more than what is known."""
-        return sent_at >= self._sent_at
+    def newer(self, ticket: Ticket) -> bool:
+        """Whether the reply to an attempt knows more than what is known."""
+        return ticket.number >= self._known
 
-    def tell(self, told: Sequence[Allowance], started: tuple[int, int], sent_at: float, now: float) -> None:
-        """Take the provider's word, from the reply to a request of `sent_at`; `started`: requests, tokens since then."""
-        self._sent_at = sent_at
+    def tell(self, told: Sequence[Allowance], ticket: Ticket, since: tuple[int, int], now: float) -> None:
+        """Take the provider's word in the reply to an attempt, after which `since` requests and tokens were started."""
+        self._known = ticket.number
         for allowance in told:
-            spent = {Unit.REQUESTS: started[0], Unit.TOKENS: started[1], Unit.PART: 0}[allowance.unit]
             if allowance.unit is Unit.PART and allowance.remaining >= 1:
                 self._left.pop(allowance.name, None)
             else:
+                spent = since[1] if allowance.unit is Unit.TOKENS else since[0]
                 self._left[allowance.name] = _Left(allowance, allowance.remaining - spent, now)
 
     def ready_at(self, charge: int) -> float:
         """Return when an attempt of `charge` tokens has room under every limit."""
         if not self._left:
-            return float("-inf")
+            return -math.inf
         return max(left.ready_at(_need(left.unit, charge)) for left in self._left.values())
 
-    def start(self, charge: int) -> None:
+    def start(self, charge: int, now: float) -> None:
         """Take an attempt off."""
         for left in self._left.values():
-            left.amount -= _need(left.unit, charge)
+            left.take(_need(left.unit, charge), now)
 
-    def refund(self, charge: int, started_at: float) -> None:
+    def refund(self, ticket: Ticket) -> None:
         """Add an attempt again that the provider never saw."""
-        if started_at > self._sent_at:
+        if ticket.number > self._known:
             for left in self._left.values():
-                left.amount += _need(left.unit, charge)
+                left.amount += _need(left.unit, ticket.charge)
 
 
 def _need(unit: Unit, charge: int) -> int:

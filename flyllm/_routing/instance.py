@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyllm._clock import Clock
+from flyllm._resilience.backoff import respectful
 from flyllm._resilience.breaker import Breaker
 from flyllm._resilience.ceiling import Ceiling
 from flyllm._resilience.classification import Signal
@@ -129,14 +130,17 @@ class InstanceState:
         "enabled",
         "failures",
         "id",
-        "in_flight",
         "instance",
         "last_selected",
+        "last_success",
+        "leases",
+        "limited",
         "limits",
         "model",
         "name",
         "provider",
         "requests",
+        "tasks",
         "weight",
     )
 
@@ -144,19 +148,26 @@ class InstanceState:
         self.instance = instance
         # Copied: strategies read them for every candidate of every request.
         self.id, self.name, self.weight = instance.id, instance.name, instance.weight
-        self.provider, self.model = instance.provider, instance.model
+        self.provider, self.model, self.tasks = instance.provider, instance.model, instance.tasks
         self.enabled = enabled
-        self.in_flight = 0
+        self.leases: dict[Lease, None] = {}  # those not yet closed, in the order in which they were given
         self.last_selected = last_selected
         self.requests = self.failures = 0
         self.denied = 0  # 403s in a row without a telling code
         self.cool_until = 0.0
+        self.last_success = float("-inf")
         self.breaker = Breaker(clock)
         self.ceiling = Ceiling(instance.max_concurrency)
         self.limits = RateLimits(instance.rpm, instance.tpm)
+        self.limited = instance.rpm is not None or instance.tpm is not None  # else there is nothing to ask `limits`
         self._clock = clock
         self._estimate = TokenEstimate(instance.provider)
         self._latency = Latency()
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way."""
+        return len(self.leases)
 
     @property
     def max_concurrency(self) -> int:
@@ -176,11 +187,13 @@ class InstanceState:
     @property
     def has_room(self) -> bool:
         """Whether it may be given one attempt more at once."""
-        return self.in_flight < self.ceiling.limit
+        return len(self.leases) < self.ceiling.limit
 
     def ready_at(self, demand: Demand, now: float) -> float:
         """Return when limits and cool-downs allow an attempt of that `demand`."""
-        return max(self.cool_until, self.limits.ready_at(self._charge(demand), now))
+        return (
+            max(self.cool_until, self.limits.ready_at(self._charge(demand), now)) if self.limited else self.cool_until
+        )
 
     def begin(self, demand: Demand, now: float) -> Ticket:
         """Book an attempt against the declared limits."""
@@ -191,11 +204,12 @@ class InstanceState:
         error, verdict = report.error, report.verdict
         self._settle(lease, report, now)
         if report.headers is not None:
-            self.limits.observe(report.headers, lease.began, now)
+            self.limits.observe(report.headers, lease.ticket, now)
+            self.limited = True
         if error is not None and error.retry_after is not None:
-            # Not all at once when the time is over, and never before.
-            self.cool(min(MAX_COOL, error.retry_after) * self._clock.uniform(1.0, 1.1), now)
-        if verdict.signal is not Signal.NONE:
+            self.cool(respectful(min(MAX_COOL, error.retry_after), self._clock), now)
+        # A refusal of the request itself says nothing of the instance, not even how fast it is.
+        if verdict.overload or verdict.signal not in (Signal.NONE, Signal.ALIVE):
             self._record(report.seconds, now, success=verdict.signal is Signal.GOOD)
 
     def cool(self, seconds: float, now: float) -> None:
@@ -203,10 +217,10 @@ class InstanceState:
         self.cool_until = max(self.cool_until, now + seconds)
 
     def forgive(self, clock: Clock) -> None:
-        """Forget what led to the instance being left alone."""
+        """Forget what led to the instance being left alone, and what is still under way from that time."""
         self.cool_until = 0.0
         self.denied = 0
-        self.breaker = Breaker(clock)
+        self.breaker = Breaker(clock, since=clock.monotonic())
         self.ceiling = Ceiling(self.instance.max_concurrency)
 
     def _charge(self, demand: Demand) -> int:

@@ -33,8 +33,6 @@ class RateLimits:
     def ready_at(self, charge: int, now: float) -> float:
         """Return the earliest time, `now` or later, at which an attempt of `charge` tokens may start."""
         ready = max(now, self._headroom.ready_at(charge))
-        if self._rpm is not None or self._tpm is not None:
-            self._log.forget(now)
         if self._rpm is not None and self._pace is not None:
             ready = max(ready, self._log.free_at(self._rpm), self._pace.ready_at())
         if self._tpm is not None:
@@ -44,9 +42,8 @@ class RateLimits:
     def start(self, charge: int, now: float) -> Ticket:
         """Book an attempt of `charge` tokens, for which it is time."""
         self._log.forget(now)
-        ticket = Ticket(now, charge)
-        self._log.add(ticket)
-        self._headroom.start(charge)
+        ticket = self._log.start(charge, now)
+        self._headroom.start(charge, now)
         if self._pace is not None:
             self._pace.start(now)
         return ticket
@@ -66,9 +63,9 @@ class RateLimits:
     def refund(self, ticket: Ticket) -> None:
         """Take an attempt out that certainly never reached the provider."""
         self._log.remove(ticket)
-        self._headroom.refund(ticket.charge, ticket.at)
+        self._headroom.refund(ticket)
 
-    def observe(self, headers: Mapping[str, str], sent_at: float, now: float) -> None:
-        """Take in what the `headers` of the reply to an attempt started at `sent_at` say of the provider's limits."""
-        if self._headroom.newer(sent_at) and (told := allowances(headers)):
-            self._headroom.tell(told, self._log.since(sent_at), sent_at, now)
+    def observe(self, headers: Mapping[str, str], ticket: Ticket, now: float) -> None:
+        """Take in what the `headers` (lower-case names) of the reply to an attempt tell of the provider's limits."""
+        if self._headroom.newer(ticket) and (told := allowances(headers)):
+            self._headroom.tell(told, ticket, self._log.since(ticket), now)

@@ -5,8 +5,12 @@ Pacing from the start would cost a small batch most of its speed where a full mi
 with the first refusal under the declared limit. Guarded by the pool's lock.
 """
 
+import math
+
 LASTS = 600.0
 """Seconds that starts are paced after a refusal."""
+
+_ROUNDING = 1e-6
 
 
 class Pace:
@@ -16,8 +20,8 @@ class Pace:
 
     def __init__(self, rpm: int) -> None:
         self._gap = 60.0 / rpm
-        self._slack = (max(1, rpm // 60) - 1) * self._gap
-        self._due = self._until = float("-inf")
+        self._slack = (max(1, rpm // 60) - 1) * self._gap + _ROUNDING
+        self._due = self._until = -math.inf
 
     def refused(self, now: float) -> None:
         """Begin to pace, or go on for longer. The burst counts as used up, or nothing would have been refused."""

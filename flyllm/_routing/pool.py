@@ -56,7 +56,12 @@ class Pool:
         budget = RetryBudget(self._clock.monotonic(), self._retry_ratio)
         ours = None if self._foreign else self._strategy
         scheduler = Scheduler(
-            ours, self._clock, budget, self._max_stall, lambda lease, report: self._give_back(scheduler, lease, report)
+            ours,
+            self._clock,
+            budget,
+            self._max_stall,
+            lambda lease, report: self._give_back(scheduler, lease, report),
+            self._strategy_name,
         )
         self._scheduler = scheduler
         self._places: list[_Place] = []
@@ -101,25 +106,29 @@ class Pool:
         lease = self._ask_foreign(route) if self._foreign else None
         if lease is not None:
             return lease
-        with self._lock:
-            self._refuse_if_closed()
-            waiter = self._scheduler.submit(route)
-            self._wake()
-            if waiter.settled:
-                return self._outcome(waiter)
-            place = _Place(waiter)
-            self._places.append(place)
-        return self._wait(place, deadline)
+        waiter = Waiter(route, self._clock.monotonic())
+        try:
+            if place := self._enter(waiter):
+                self._wait(place, deadline)
+            return self._outcome(waiter)
+        except BaseException:
+            self._leave(waiter)
+            if waiter.lease is not None:  # it came together with an interrupt
+                waiter.lease.close(Report.nothing())
+            raise
 
     def eligible(self, route: Route) -> list[int]:
         """Return the ids of the instances that may serve `route`, busy ones included."""
         with self._lock:
             return [state.id for state in self._scheduler.eligible(route)]
 
-    def earliest(self, route: Route) -> float:
-        """Return when `route` can be served at the soonest as far as is known, on the monotonic clock."""
+    def earliest(self, route: Route, *, fresh: bool = False) -> float:
+        """Return when `route` can be served at the soonest as far as is known, on the monotonic clock.
+
+        With `fresh`, by an instance it has not tried: infinite where none of them is up.
+        """
         with self._lock:
-            return self._scheduler.earliest(route)
+            return self._scheduler.earliest(route, fresh=fresh)
 
     def snapshots(self) -> list[InstanceSnapshot]:
         """Return all instances as they are now, by id."""
@@ -141,18 +150,22 @@ class Pool:
             self._scheduler.waiters.clear()
             self._wake()
 
-    def _wait(self, place: _Place, deadline: Deadline) -> Lease:
-        waiter = place.waiter
-        try:
-            while not self._look(place, deadline):
-                self._clock.wait(place.ready, self._patience(place, deadline))
-        except BaseException:
-            self._leave(place)
-            if waiter.lease is not None:  # it came together with the interrupt
-                waiter.lease.close(Report.nothing())
-            raise
-        self._leave(place)
-        return self._outcome(waiter)
+    def _enter(self, waiter: Waiter) -> _Place | None:
+        """Put `waiter` in the queue; return its place there, None where it is settled at once."""
+        with self._lock:
+            self._refuse_if_closed()
+            self._scheduler.enqueue(waiter)
+            self._wake()
+            if waiter.settled:
+                return None
+            place = _Place(waiter)
+            self._places.append(place)
+            return place
+
+    def _wait(self, place: _Place, deadline: Deadline) -> None:
+        while not self._look(place, deadline):
+            self._clock.wait(place.ready, self._patience(place, deadline))
+        self._leave(place.waiter)
 
     def _look(self, place: _Place, deadline: Deadline) -> bool:
         """Take in what time has done; return whether the waiting is over."""
@@ -160,7 +173,7 @@ class Pool:
             place.ready.clear()
             if not place.waiter.settled and self._places[0] is place:
                 self._scheduler.tick()
-                self._wake()
+                self._wake_settled()
             if place.waiter.settled or deadline.passed:
                 return True
             earliest = self._scheduler.earliest(place.waiter.route)
@@ -182,20 +195,22 @@ class Pool:
             until = min(deadline.at, self._alarm)
             return max(0.0, until - self._clock.monotonic())
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         with self._lock:
-            self._scheduler.withdraw(place.waiter)
-            if self._places and self._places[0] is place:
+            self._scheduler.withdraw(waiter)
+            if self._places and self._places[0].waiter is waiter:
                 self._alarm = math.inf  # the next one looks after the time
-            if place in self._places:
-                self._places.remove(place)
+            self._places = [place for place in self._places if place.waiter is not waiter]
             self._wake()
 
-    def _wake(self) -> None:
-        """Wake those who are settled, and the first in the queue where it sleeps too long."""
+    def _wake_settled(self) -> None:
         for place in self._places:
             if place.waiter.settled:
                 place.ready.set()
+
+    def _wake(self) -> None:
+        """Wake those who are settled, and the first in the queue where it sleeps too long."""
+        self._wake_settled()
         if self._places and self._scheduler.wake_at() < self._alarm:
             self._alarm = math.inf
             self._places[0].ready.set()
@@ -220,10 +235,7 @@ class Pool:
         while True:
             with self._lock:
                 self._refuse_if_closed()
-                self._scheduler.check(route)
-                now = self._clock.monotonic()
-                ready = not route.pays and route.not_before <= now
-                candidates = [state.snapshot(now) for state in self._scheduler.free(route, now)] if ready else []
+                candidates = self._candidates(route)
             if not candidates:
                 return None
             chosen = self._ask(candidates)
@@ -233,6 +245,15 @@ class Pool:
                 state = self._scheduler.states[chosen]
                 if state in self._scheduler.free(route, now):  # else another thread was faster: ask again
                     return self._scheduler.take(state, route, now)
+
+    def _candidates(self, route: Route) -> list[InstanceSnapshot]:
+        """Return who is free for `route` now; nobody where it must wait, or try out an instance that had failed."""
+        scheduler, now = self._scheduler, self._clock.monotonic()
+        scheduler.check(route)
+        if scheduler.probe(route, now) is not None:
+            return []
+        free = scheduler.free(route, now)
+        return [state.snapshot(now) for state in free] if free and scheduler.may_go(route, now) else []
 
     def _ask(self, candidates: Sequence[InstanceSnapshot]) -> int:
         """Let the user's strategy choose; return the id of the instance."""

@@ -14,7 +14,7 @@ def refusal(
     if not eligible:
         return _nobody(route, states)
     # Where every key, account or model is refused, waiting is vain: its owner has to act.
-    whys = [s.breaker.why for s in eligible if s.breaker.why is not None and s.breaker.ready_at(alone=False) > now]
+    whys = [s.breaker.why for s in eligible if s.breaker.why is not None and s.breaker.refuses(now)]
     if len(whys) < len(eligible):
         return None
     last = whys[-1]

@@ -55,6 +55,11 @@ class Route:
             (instance.id, (instance.provider, instance.model), instance.provider)
         )
 
+    @property
+    def restricted(self) -> bool:
+        """Whether anything at all is ruled out for good."""
+        return bool(self._excluded) or self._window > 0
+
     def exclude(self, instance: Instance, what: Exclusion) -> None:
         """Rule out `instance`, its model or its provider for this request."""
         if what is Exclusion.INSTANCE:

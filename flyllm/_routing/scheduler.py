@@ -10,12 +10,13 @@ import math
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
 from flyllm._resilience.classification import Signal
-from flyllm._routing.instance import Demand, InstanceState
+from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import GiveBack, Lease, Report
 from flyllm._routing.refusal import refusal
+from flyllm._routing.roster import NOTHING, Roster
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy
-from flyllm.errors import LLMError, NoInstanceError
+from flyllm.errors import AuthenticationError, LLMError, NoInstanceError
 
 DENIALS = 2
 """403s in a row, without a code that speaks of the key, after which it is taken for the key's fault."""
@@ -27,13 +28,17 @@ DENIED_FOR = 60.0
 class Waiter:
     """A request in the queue, from when it `arrived`. Settled once `lease` or `error` is set."""
 
-    __slots__ = ("arrived", "error", "lease", "paid", "route")
+    __slots__ = ("arrived", "error", "lease", "route")
 
     def __init__(self, route: Route, arrived: float) -> None:
         self.route, self.arrived = route, arrived
         self.lease: Lease | None = None
         self.error: LLMError | None = None
-        self.paid = not route.pays
+
+    @property
+    def paid(self) -> bool:
+        """Whether its next attempt costs nothing, or has been paid for."""
+        return not self.route.pays
 
     @property
     def settled(self) -> bool:
@@ -48,6 +53,7 @@ class Scheduler:
         strategy: chooses among equals; None takes the first (where a strategy of the user's was asked beforehand).
         max_stall: seconds without any success after which waiting is given up.
         give_back: called when a lease is closed; None takes the scheduler's own, which nobody guards.
+        name: the reason given for what the strategy chose; None takes the strategy's.
     """
 
     def __init__(
@@ -57,29 +63,36 @@ class Scheduler:
         budget: RetryBudget,
         max_stall: float,
         give_back: GiveBack | None = None,
+        name: str | None = None,
     ) -> None:
         self._strategy, self._clock, self._max_stall = strategy, clock, max_stall
         self._give_back = give_back or self.give_back
+        self._name = name or str(getattr(strategy, "name", "strategy"))
         self.budget = budget
-        self.states: dict[int, InstanceState] = {}
+        self._roster = Roster()
+        self.states = self._roster.states
         self.waiters: list[Waiter] = []
         self._selections = 0
-        self._last_success = clock.monotonic()
 
     def add(self, state: InstanceState) -> None:
         """Take an instance in."""
         self.states[state.id] = state
+        self._roster.sort()
         self.dispatch()
 
     def submit(self, route: Route) -> Waiter:
         """Queue a request; it may be settled at once. Raises where nobody can serve it."""
-        self.check(route)
         waiter = Waiter(route, self._clock.monotonic())
+        self.enqueue(waiter)
+        return waiter
+
+    def enqueue(self, waiter: Waiter) -> None:
+        """Queue a request whose waiter the caller keeps, so that it can withdraw it should this be interrupted."""
+        self.check(waiter.route)
         self.waiters.append(waiter)
         self.dispatch()
         if not waiter.settled:
             self._give_up_on([waiter])
-        return waiter
 
     def withdraw(self, waiter: Waiter) -> None:
         """Take a request out of the queue."""
@@ -88,18 +101,26 @@ class Scheduler:
 
     def give_back(self, lease: Lease, report: Report) -> None:
         """Take in what came of an attempt, and give its place to the next."""
-        state, now = self.states[lease.instance.id], self._clock.monotonic()
-        in_flight, verdict = state.in_flight, report.verdict
-        state.in_flight -= 1
+        state = self.states[lease.instance.id]
+        in_flight = len(state.leases)
+        del state.leases[lease]  # first, whatever may interrupt the rest
+        now, verdict, closed = self._clock.monotonic(), report.verdict, state.breaker.closed
         state.end(lease, report, now)
         if verdict.overload:
             self._slow_down(state, lease, report, now)
         if verdict.signal is Signal.GOOD:
-            self._last_success = now
+            state.last_success = now
             self.budget.succeeded(now)
             state.ceiling.succeeded(in_flight, now)
         self._judge(state, lease, report, now)
+        if state.breaker.why is not None:  # the last key of all may just have been refused
+            self.recheck()
+            return
+        if state.breaker.closed is not closed:
+            self._roster.sort()
         self.dispatch()
+        if state.cool_until > now + self._max_stall:
+            self._give_up_on(list(self.waiters))
 
     def tick(self) -> None:
         """Let the passing of time take effect."""
@@ -108,9 +129,9 @@ class Scheduler:
 
     def recheck(self) -> None:
         """Settle those for whom, after a change of instances, nobody is left."""
-        states, now = list(self.states.values()), self._clock.monotonic()
+        self._roster.sort()
         for waiter in self.waiters:
-            waiter.error = refusal(waiter.route, states, self.eligible(waiter.route), now)
+            waiter.error = self._refusal(waiter.route)
         self._sweep()
         self.dispatch()
 
@@ -119,73 +140,106 @@ class Scheduler:
         if not self.waiters:
             return
         now = self._clock.monotonic()
-        alone = self._alone()
-        if any(
-            not s.breaker.closed and s.enabled and s.breaker.ready_at(alone=alone) <= now for s in self.states.values()
-        ):
-            for waiter in sorted(self.waiters, key=lambda w: w.route.attempts):
-                probe = self._probe_for(waiter, now)
-                if probe is not None:
-                    waiter.lease = self.take(probe, waiter.route, now)
-        for waiter in self.waiters:
-            if not any(s.enabled and s.breaker.closed and s.has_room for s in self.states.values()):
-                break
-            if not waiter.settled and self._may_go(waiter, now):
-                free = self.free(waiter.route, now)
-                if free:
-                    waiter.lease = self.take(self._choose(free), waiter.route, now)
+        if self._roster.down:
+            self._give_probes(self._roster.due(now), now)
+        self._give_places(self._roster.open(now), now)
         self._sweep()
 
     def wake_at(self) -> float:
         """Return when time alone may change something for those who wait, on the monotonic clock."""
         if not self.waiters:
             return math.inf
-        now, alone, demand = self._clock.monotonic(), self._alone(), self.waiters[0].route.demand
-        times = [self._opens_at(s, demand, now, alone) for s in self.states.values() if s.enabled]
+        now = self._clock.monotonic()
+        tokens = any(s.instance.tpm is not None for s in self.states.values())
+        times = self._roster.changes({w.route.demand for w in self.waiters} if tokens else {NOTHING}, now)
         times += [waiter.route.not_before for waiter in self.waiters]
-        times.append(max(self.waiters[0].arrived, self._last_success) + self._max_stall)
+        for waiter in self.waiters:  # in the order of their arrival: the first that is not overdue is the next
+            times.append(self._stalls_at(waiter, now))
+            if waiter.arrived + self._max_stall > now:
+                break
         return min((time for time in times if time > now), default=math.inf)
 
     def eligible(self, route: Route) -> list[InstanceState]:
         """Return the instances that may serve `route`, whether or not they can just now."""
-        return [s for s in self.states.values() if s.enabled and route.serves(s.instance) and route.allows(s.instance)]
+        return self._roster.eligible(route)
 
     def free(self, route: Route, now: float) -> list[InstanceState]:
         """Return the instances that can take `route` now, of the best tier that has any."""
-        able = [
-            s for s in self._in_round(route) if s.has_room and s.breaker.closed and s.ready_at(route.demand, now) <= now
-        ]
-        if route.avoided is not None:
-            able = [s for s in able if s.provider != route.avoided] or able
-        if len(able) > 1:
-            tier = min(s.instance.priority for s in able)
-            able = [s for s in able if s.instance.priority == tier]
-        return able
+        return self._roster.free(route, self._roster.open(now), now)
 
     def take(self, state: InstanceState, route: Route, now: float) -> Lease:
         """Book a place at `state` for `route`."""
         self._selections += 1
         state.last_selected = self._selections
-        state.in_flight += 1
         probe = not state.breaker.closed
         if probe:
             state.breaker.begin_probe(now)
         reason = "probe" if probe else self._reason(state, route)
         ticket = state.begin(route.demand, now)
-        return Lease(state.instance, reason, now, self._give_back, demand=route.demand, ticket=ticket, probe=probe)
+        lease = Lease(state.instance, reason, now, self._give_back, demand=route.demand, ticket=ticket, probe=probe)
+        state.leases[lease] = None
+        return lease
+
+    def probe(self, route: Route, now: float) -> InstanceState | None:
+        """Return the instance that `route` should try out now, if one is due."""
+        return self._roster.probe(route, self._roster.down, now) if route.not_before <= now else None
+
+    def may_go(self, route: Route, now: float) -> bool:
+        """Whether the request itself is ready: its pause is over, and its retry is paid for, as it now may be."""
+        if route.not_before > now:
+            return False
+        if route.pays:
+            wait = self.budget.take(now)
+            route.pays = wait > 0.0
+            route.not_before = now + wait
+        return not route.pays
 
     def check(self, route: Route) -> None:
         """Raise where nobody can serve `route`."""
-        error = refusal(route, list(self.states.values()), self.eligible(route), self._clock.monotonic())
+        error = self._refusal(route)
         if error is not None:
             raise error
 
-    def earliest(self, route: Route) -> float:
-        """Return when `route` can be served at the soonest, as far as time decides; a lack of places counts as now."""
-        now, eligible = self._clock.monotonic(), self.eligible(route)
-        alone = not any(s.breaker.closed for s in eligible)
-        times = (self._opens_at(s, route.demand, now, alone) for s in eligible)
-        return max(route.not_before, min(times, default=now), now)
+    def earliest(self, route: Route, *, fresh: bool = False) -> float:
+        """Return when `route` can be served at the soonest, as far as time decides; a lack of places counts as now.
+
+        With `fresh`, by an instance it has not tried: infinite where none of them is up.
+        """
+        now = self._clock.monotonic()
+        if fresh and not self._roster.fresh(route, now):
+            return math.inf
+        return max(route.not_before, self._roster.earliest(route, now))
+
+    def _refusal(self, route: Route) -> LLMError | None:
+        if self._roster.served(route):
+            return None
+        return refusal(route, list(self.states.values()), self.eligible(route), self._clock.monotonic())
+
+    def _give_probes(self, due: list[InstanceState], now: float) -> None:
+        """Have the `due` instances tried out, by those who have tried least."""
+        for waiter in sorted(self.waiters, key=lambda w: w.route.attempts) if due else ():
+            route = waiter.route
+            probe = self._roster.probe(route, due, now) if route.not_before <= now else None
+            if probe is not None and self.may_go(route, now):
+                waiter.lease = self.take(probe, route, now)
+                due.remove(probe)
+            if not due:
+                break
+
+    def _give_places(self, places: list[InstanceState], now: float) -> None:
+        """Give the open instances to those who wait, in their order."""
+        for waiter in self.waiters:
+            if not places:
+                break
+            route = waiter.route
+            if route.not_before > now or waiter.settled:
+                continue
+            free = self._roster.free(route, places, now)
+            if free and self.may_go(route, now):
+                state = self._choose(free)
+                waiter.lease = self.take(state, route, now)
+                if not state.has_room or state.ready_at(NOTHING, now) > now:
+                    places.remove(state)
 
     def _choose(self, free: list[InstanceState]) -> InstanceState:
         return free[0] if self._strategy is None or len(free) == 1 else self._strategy.select(free)
@@ -196,38 +250,8 @@ class Scheduler:
 
     def _reason(self, state: InstanceState, route: Route) -> str:
         if route.last is None:
-            return str(getattr(self._strategy, "name", "strategy"))
+            return self._name
         return "retry" if route.last == state.id else "failover"
-
-    def _in_round(self, route: Route) -> list[InstanceState]:
-        eligible = self.eligible(route)
-        return [s for s in eligible if s.id not in route.tried] or eligible
-
-    def _alone(self) -> bool:
-        """Whether no instance at all is closed."""
-        return not any(s.breaker.closed for s in self.states.values() if s.enabled)
-
-    def _may_go(self, waiter: Waiter, now: float) -> bool:
-        """Whether the request itself is ready: its pause is over, and its retry is paid for."""
-        if waiter.route.not_before > now:
-            return False
-        if not waiter.paid:
-            wait = self.budget.take(now)
-            waiter.paid = wait <= 0.0
-            waiter.route.not_before = now + wait
-        return waiter.paid
-
-    def _probe_for(self, waiter: Waiter, now: float) -> InstanceState | None:
-        """Return the instance that this request should try out, if one is due."""
-        route = waiter.route
-        if waiter.settled or route.not_before > now:
-            return None
-        alone = not any(s.breaker.closed for s in self.eligible(route))
-        for state in self._in_round(route):
-            due = not state.breaker.closed and state.has_room and self._opens_at(state, route.demand, now, alone) <= now
-            if due and self._may_go(waiter, now):
-                return state
-        return None
 
     def _slow_down(self, state: InstanceState, lease: Lease, report: Report, now: float) -> None:
         """Give an instance less that refused for load: no more at once than it still has, and perhaps a rest."""
@@ -240,12 +264,19 @@ class Scheduler:
     def _judge(self, state: InstanceState, lease: Lease, report: Report, now: float) -> None:
         """Let the breaker see how the attempt ended."""
         verdict, error, breaker = report.verdict, report.error, state.breaker
-        state.denied = state.denied + 1 if error is not None and error.status_code == 403 else 0
+        doubtful = isinstance(error, AuthenticationError) and verdict.eject is None
+        state.denied = state.denied + 1 if doubtful else 0
         if error is not None and (verdict.eject is not None or state.denied >= DENIALS):
             breaker.eject(lease.began, now, verdict.eject or DENIED_FOR, error, probe=lease.probe)
         elif verdict.signal in (Signal.SOFT, Signal.HARD):
-            peers, ceiling = self._others(state, now), state.max_concurrency
-            breaker.failed(verdict.signal, lease.began, now, probe=lease.probe, peers=peers, ceiling=ceiling)
+            breaker.failed(
+                verdict.signal,
+                lease.began,
+                now,
+                probe=lease.probe,
+                peers=lambda: self._others(state, now),
+                under_way=[other.began for other in state.leases],
+            )
         elif breaker.answered(verdict.signal, lease.began, now, probe=lease.probe):
             for other in self.states.values():
                 other.breaker.hurry(now)
@@ -254,18 +285,19 @@ class Scheduler:
         counts = [s.breaker.window.counts(now) for s in self.states.values() if s is not state and s.breaker.closed]
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
-    @staticmethod
-    def _opens_at(state: InstanceState, demand: Demand, now: float, alone: bool) -> float:
-        ready = state.ready_at(demand, now)
-        return ready if state.breaker.closed else max(ready, state.breaker.ready_at(alone=alone))
+    def _stalls_at(self, waiter: Waiter, now: float) -> float:
+        """Return when there was no success for so long, at any instance that could serve it, that waiting is vain."""
+        stalls = waiter.arrived + self._max_stall
+        if stalls <= now:
+            stalls = max([waiter.arrived, *(s.last_success for s in self.eligible(waiter.route))]) + self._max_stall
+        return stalls
 
     def _give_up_on(self, waiters: list[Waiter]) -> None:
         """Settle those of `waiters` who wait in vain."""
         now = self._clock.monotonic()
         for waiter in waiters:
-            stalled = now - max(waiter.arrived, self._last_success)
             earliest = self.earliest(waiter.route) - now
-            if stalled < self._max_stall and earliest <= self._max_stall:
+            if earliest <= self._max_stall and self._stalls_at(waiter, now) > now:
                 continue
             if not any(s.in_flight and s.breaker.closed for s in self.eligible(waiter.route)):  # else it is only slow
                 waiter.error = NoInstanceError(

@@ -3,6 +3,7 @@
 A minute counted by the wall clock would let twice the limit pass at its edge. Guarded by the pool's lock.
 """
 
+import math
 from collections import OrderedDict
 from itertools import islice
 
@@ -12,30 +13,33 @@ so two that start a minute apart may arrive closer than that."""
 
 
 class Ticket:
-    """One attempt: when it started (monotonic clock) and the tokens it is charged."""
+    """One attempt: its number in the order of starts, when that was (monotonic clock), and the tokens it is charged."""
 
-    __slots__ = ("at", "charge")
+    __slots__ = ("at", "charge", "number")
 
-    def __init__(self, at: float, charge: int) -> None:
-        self.at, self.charge = at, charge
+    def __init__(self, number: int, at: float, charge: int) -> None:
+        self.number, self.at, self.charge = number, at, charge
 
 
 class StartLog:
     """Tickets in the order of their starts; `tokens` is the sum of their charges."""
 
-    __slots__ = ("_tickets", "tokens")
+    __slots__ = ("_started", "_tickets", "tokens")
 
     def __init__(self) -> None:
         self._tickets: OrderedDict[Ticket, None] = OrderedDict()
-        self.tokens = 0
+        self._started = self.tokens = 0
 
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def add(self, ticket: Ticket) -> None:
-        """Put `ticket`, which starts now, at the end."""
+    def start(self, charge: int, now: float) -> Ticket:
+        """Put an attempt that starts now at the end."""
+        self._started += 1
+        ticket = Ticket(self._started, now, charge)
         self._tickets[ticket] = None
-        self.tokens += ticket.charge
+        self.tokens += charge
+        return ticket
 
     def remove(self, ticket: Ticket) -> None:
         """Take `ticket` out, if it is still there."""
@@ -55,16 +59,16 @@ class StartLog:
             self.tokens -= self._tickets.popitem(last=False)[0].charge
 
     def free_at(self, rpm: int) -> float:
-        """Return when fewer than `rpm` tickets are left."""
+        """Return when fewer than `rpm` tickets are left; past where they are already."""
         surplus = len(self._tickets) - rpm
-        return next(islice(self._tickets, surplus, None)).at + SPAN if surplus >= 0 else float("-inf")
+        return next(islice(self._tickets, surplus, None)).at + SPAN if surplus >= 0 else -math.inf
 
     def affordable_at(self, charge: int, tpm: int) -> float:
         """Return when `charge` fits into `tpm` beside what is left, or nothing is left.
 
         Looks at as many tickets as have to go first: one or two among requests of similar size.
         """
-        missing, at = self.tokens + charge - tpm, float("-inf")
+        missing, at = self.tokens + charge - tpm, -math.inf
         for ticket in self._tickets:
             if missing <= 0:
                 break
@@ -72,12 +76,12 @@ class StartLog:
             at = ticket.at + SPAN
         return at
 
-    def since(self, at: float) -> tuple[int, int]:
-        """Return how many attempts were started after `at`, and their charges."""
+    def since(self, ticket: Ticket) -> tuple[int, int]:
+        """Return how many attempts were started after `ticket`, and the sum of their charges."""
         count = tokens = 0
-        for ticket in reversed(self._tickets):
-            if ticket.at <= at:
+        for later in reversed(self._tickets):
+            if later.number <= ticket.number:
                 break
             count += 1
-            tokens += ticket.charge
+            tokens += later.charge
         return count, tokens

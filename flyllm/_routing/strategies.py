@@ -4,6 +4,7 @@ A strategy of your own is any object with `select(candidates)` that returns one 
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from statistics import median
 from typing import Protocol, TypeVar
 
@@ -12,6 +13,8 @@ from flyllm._routing.instance import InstanceView
 from flyllm._routing.stats import decayed
 
 View = TypeVar("View", bound=InstanceView)
+
+_STAMP = attrgetter("last_selected")
 
 UNMEASURED = 1.0
 """Seconds assumed for an instance when no instance has been measured yet."""
@@ -33,7 +36,7 @@ class LeastRecentlyUsed:
 
     def select(self, candidates: Sequence[View]) -> View:
         """Return the candidate with the oldest stamp."""
-        return min(candidates, key=lambda candidate: candidate.last_selected)
+        return min(candidates, key=_STAMP)
 
 
 class Random:

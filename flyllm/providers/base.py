@@ -150,6 +150,9 @@ class DeltaStream(Protocol):
 
     def __next__(self) -> Delta: ...
 
+    def limit(self, seconds: float) -> None:
+        """Let the rest take `seconds` from now at most, in place of the request's timeout."""
+
     def close(self) -> None:
         """Release the connection."""
 

@@ -2,16 +2,17 @@
 
 import threading
 
+from flyllm._scope import Scope
 from flyllm.providers.base import Completion, DeltaStream, Provider, ProviderRequest, ProviderSettings
 from flyllm.providers.registry import create_provider
 from flyllm.types import ModelInfo
 
 
 class LazyProvider:
-    """A `Provider` that is nothing but its settings until somebody calls it."""
+    """A `Provider` that is nothing but its settings until somebody calls it. What it does, it does within `scope`."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ProviderSettings, scope: Scope) -> None:
+        self._settings, self._scope = settings, scope
         self._lock = threading.Lock()  # guards the making of _adapter; held while the SDK is imported
         self._adapter: Provider | None = None
 
@@ -27,15 +28,18 @@ class LazyProvider:
 
     def generate(self, request: ProviderRequest) -> Completion:
         """Send one request and return the whole answer."""
-        return self.warm().generate(request)
+        with self._scope:
+            return self.warm().generate(request)
 
     def stream(self, request: ProviderRequest) -> DeltaStream:
         """Send one request and return the open stream."""
-        return self.warm().stream(request)
+        with self._scope:
+            return self.warm().stream(request)
 
     def list_models(self, timeout: float) -> list[ModelInfo]:
         """Return the models that this key can use."""
-        return self.warm().list_models(timeout)
+        with self._scope:
+            return self.warm().list_models(timeout)
 
     def close(self) -> None:
         """Release all connections, if there are any."""

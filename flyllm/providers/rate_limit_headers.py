@@ -6,8 +6,8 @@ docs.cohere.com/docs/rate-limits with its trial keys' headers (2026-11).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from flyllm.providers.times import number, until
 
@@ -20,8 +20,7 @@ class Unit(Enum):
     PART = "part of the tokens"
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left of one limit.
 
     Attributes:
@@ -64,18 +63,17 @@ _ROWS: dict[str, tuple[Unit, str, str]] = {
 }
 
 
-def allowances(headers: Mapping[str, str]) -> tuple[Allowance, ...]:
+def allowances(headers: Mapping[str, str]) -> list[Allowance]:
     """Return what `headers` (lower-case names) say is left of each limit they name, in a usable way."""
-    return tuple(
-        Allowance(name, unit, remaining, number(headers.get(limit)), until(headers.get(reset), headers.get("date")))
-        for name, (unit, limit, reset) in _named(headers)
-        if (remaining := number(headers[name])) is not None  # Azure says -1 where it does not count
-    )
-
-
-def _named(headers: Mapping[str, str]) -> list[tuple[str, tuple[Unit, str, str]]]:
-    # By the reply's names, not by ours: there are few, and looking up an absent one is slow in httpx's headers.
-    return [(name, _ROWS[name]) for name in headers if name in _ROWS]
+    texts = dict(headers.items())  # one pass: a lookup in httpx's headers goes through them all
+    found = []
+    for name in texts.keys() & _ROWS.keys():
+        unit, limit, reset = _ROWS[name]
+        remaining = number(texts[name])
+        if remaining is not None:  # Azure says -1 where it does not count
+            reset_in = until(texts.get(reset), texts.get("date"))
+            found.append(Allowance(name, unit, remaining, number(texts.get(limit)), reset_in))
+    return found
 
 
 def exhausted_for(headers: Mapping[str, str]) -> float | None:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from flyllm.providers.base import ProviderSettings
+from flyllm.providers.bounded_http import PACKINGS
 from flyllm.providers.transport import http_transport, received, remember, timeout
 
 _VERSION = re.compile(r"/v\d+(alpha|beta)?\d*$")
@@ -84,7 +85,7 @@ class Relay:
     def _pinned(self, request: Any, outgoing: Outgoing) -> Any:
         httpx, headers = self._httpx, request.headers
         self.sign(headers, self._settings.api_key.reveal())
-        headers["accept"] = outgoing.accept
+        headers["accept"], headers["accept-encoding"] = outgoing.accept, PACKINGS
         headers.update(self._settings.headers)
         if outgoing.path:
             request.url = httpx.URL(self._settings.base_url + outgoing.path)

@@ -6,7 +6,9 @@ from typing import Any
 
 from flyllm.errors import ParseError, RequestError
 from flyllm.providers.base import Delta, ProviderSettings
+from flyllm.providers.bounded_http import LINE
 from flyllm.providers.failures import in_band_error, request_id
+from flyllm.providers.line import Line
 from flyllm.providers.payload import decode
 from flyllm.providers.sse import ServerEvent, events
 from flyllm.providers.transport import exchange, guard
@@ -31,6 +33,7 @@ class EventStream:
         media_type: str = "event-stream",
     ) -> None:
         self._response = response
+        self._line: Line = response.extensions[LINE]
         self.headers: Mapping[str, str] = response.headers
         self.request_id = request_id(response.headers)
         try:
@@ -46,15 +49,20 @@ class EventStream:
     def __next__(self) -> Delta:
         return next(self._deltas)
 
+    def limit(self, seconds: float) -> None:
+        """Let the rest take at most `seconds` from now."""
+        self._line.limit(seconds)
+
     def close(self) -> None:
-        """Release the connection."""
+        """Release the connection; a thread that reads from it meanwhile gets an error at once."""
+        self._line.cut(RequestError("the stream was closed while it was read"))
         self._response.close()
 
     def _closing(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
         try:
             yield from deltas
         finally:
-            self.close()
+            self._response.close()
 
 
 def drain(rest: Iterable[object], response: Any) -> None:

@@ -9,8 +9,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|m|s))")
-_FACTORS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in _UNITS), re.ASCII)
 _EPOCH = 1e9
 """From here on a number is a point of time: seconds since 1970, or (OpenRouter) thousandths of them."""
 
@@ -28,10 +28,11 @@ def number(text: str | None) -> float | None:
 
 def duration(text: str) -> float | None:
     """Read "6m0s", "1.5s" or "350ms", as Go writes lengths of time."""
-    parts = _DURATION.findall(text)
-    if not parts or "".join(amount + unit for amount, unit in parts) != text.strip():
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or match.lastindex is None:
         return None
-    seconds = sum(float(amount) * _FACTORS[unit] for amount, unit in parts)
+    parts = zip(match.groups(), _UNITS.values(), strict=True)
+    seconds = sum(float(amount) * factor for amount, factor in parts if amount)
     return seconds if math.isfinite(seconds) else None
 
 

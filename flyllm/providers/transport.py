@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from flyllm._secret import redact
 from flyllm.errors import InvalidRequestError, LLMError, ParseError, RequestError
 from flyllm.providers.base import ProviderSettings
+from flyllm.providers.bounded_http import PACKINGS, BoundedTransport
 from flyllm.providers.failures import api_error
 from flyllm.providers.payload import decode
 
@@ -47,26 +48,28 @@ def tls_context() -> ssl.SSLContext:
 def http_client(httpx: ModuleType, connections: int) -> Any:
     """Return a client of `httpx` (or httpx2) that follows nothing, trusts no environment and remembers replies."""
     return httpx.Client(
-        verify=tls_context(),
+        transport=http_transport(httpx, connections),
+        headers={"accept-encoding": PACKINGS},
         trust_env=False,
         follow_redirects=False,
-        limits=_limits(httpx, connections),
         timeout=httpx.Timeout(60.0, connect=CONNECT_TIMEOUT),
         event_hooks={"response": [remember]},
     )
 
 
-def http_transport(httpx: ModuleType, connections: int) -> Any:
+def http_transport(httpx: ModuleType, connections: int) -> BoundedTransport:
     """Return what is below such a client, for an SDK that must have a client of its own."""
-    return httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=_limits(httpx, connections))
-
-
-def _limits(httpx: ModuleType, connections: int) -> Any:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE)
+    return BoundedTransport(
+        httpx,
+        ssl_context=tls_context(),
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        keepalive_expiry=KEEPALIVE,
+    )
 
 
 def timeout(httpx: ModuleType, seconds: float) -> Any:
-    """Return a timeout for one attempt: `seconds` per socket operation, at most 5 s to connect."""
+    """Return a timeout for one attempt: `seconds` for all of it, which `BoundedTransport` sees to, 5 s to connect."""
     return httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
 
 
@@ -168,11 +171,11 @@ def _finish(error: LLMError, settings: ProviderSettings) -> LLMError:
 
 
 def _translate(exc: Exception, response: Any) -> LLMError | None:
-    if isinstance(exc, LLMError):
-        return exc
     if response is not None and not 200 <= response.status_code < 300:
         return _status_error(response)
-    return _transport_error(exc)
+    # Our own may come from below the SDK, which wraps it.
+    ours = next((link for link in _chain(exc) if isinstance(link, LLMError)), None)
+    return ours or _transport_error(exc)
 
 
 def _unreadable(exc: Exception) -> ParseError:

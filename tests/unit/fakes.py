@@ -18,9 +18,12 @@ from flyllm._execution.reaper import Reaper
 from flyllm._execution.stream import ResponseStream, Streams
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Instance
+from flyllm._routing.lease import Report
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy, strategy_named
+from flyllm._scope import Scope
+from flyllm.errors import LLMError
 from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest
@@ -40,6 +43,9 @@ ALL_PARAMS = {
         "frequency_penalty",
     )
 }
+
+
+USAGE = TokenUsage(3, 2, 5)
 
 
 class ManualClock:
@@ -91,6 +97,7 @@ class FakeStream:
         self._script = iter(script)
         self.headers: Mapping[str, str] = {}
         self.request_id = request_id
+        self.limits: list[float] = []
         self.closed = 0
         self.read = 0
 
@@ -106,6 +113,9 @@ class FakeStream:
             raise step
         assert isinstance(step, Delta)
         return step
+
+    def limit(self, seconds: float) -> None:
+        self.limits.append(seconds)
 
     def close(self) -> None:
         self.closed += 1
@@ -155,7 +165,7 @@ class FakeProvider:
         return step
 
 
-def completion(content: str = "ok", usage: TokenUsage = TokenUsage(3, 2, 5), **fields: Any) -> Completion:
+def completion(content: str = "ok", usage: TokenUsage = USAGE, **fields: Any) -> Completion:
     return Completion(content=content, finish_reason="stop", usage=usage, request_id="call-1", **fields)
 
 
@@ -234,6 +244,7 @@ def core(
     *instances: Instance,
     strategy: str | Strategy = "first",
     max_retries: int = 5,
+    max_stall: float = 300.0,
     unsupported_params: Literal["warn", "error"] = "warn",
     clock: Clock | None = None,
     observers: Iterable[Observer] = (),
@@ -243,23 +254,32 @@ def core(
     clock = clock or ManualClock()
     foreign = not isinstance(strategy, str)
     chosen: Any = strategy if foreign else First() if strategy == "first" else strategy_named(str(strategy), clock)
-    pool = Pool(chosen, clock, foreign_strategy=foreign)
+    pool = Pool(chosen, clock, foreign_strategy=foreign, max_stall=max_stall)
     for item in instances:
         pool.add(item, enabled=True)
     usage, recorder, closed, reaper = UsageLedger(), Recorder(), threading.Event(), Reaper()
     emitter = Emitter([usage, recorder, *observers])
-    loop = AttemptLoop(Attempts(pool, clock, emitter, unsupported_params), pool, clock, closed, max_retries)
+    loop = AttemptLoop(Attempts(pool, clock, emitter, unsupported_params), pool, clock, max_retries)
     return Core(
         clock=clock,
         pool=pool,
         call=Call(loop, clock, emitter),
-        streams=Streams(loop, clock, emitter, reaper),
+        streams=Streams(loop, clock, emitter, reaper, Scope()),
         reaper=reaper,
         usage=usage,
         recorder=recorder,
         closed=closed,
         tasks={task.name: task for task in tasks},
     )
+
+
+GOOD = Report.success(1.0, USAGE, None)
+"""The report of an answer after a second."""
+
+
+def failed(error: LLMError, seconds: float = 0.1) -> Report:
+    """The report of an attempt that failed."""
+    return Report.failure(seconds, error)
 
 
 class First:

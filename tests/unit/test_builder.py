@@ -1,5 +1,6 @@
 """The builder: the same configuration as from a file, and all its faults in one error at the end."""
 
+import math
 from contextlib import suppress
 from inspect import signature
 from pathlib import Path
@@ -52,6 +53,11 @@ def test_builder_and_file_give_equal_configurations():
         .header("X-B", "b")
         .attempt_timeout(9)
         .max_concurrency(4)
+        .rpm(500)
+        .tpm(200_000)
+        .weight(2)
+        .priority(1)
+        .context_window(128_000)
         .add_provider("Ollama", "llama3", "")
         .supports_many(["summary", "chat"])
         .custom_endpoint("http://localhost:11434")
@@ -60,6 +66,8 @@ def test_builder_and_file_give_equal_configurations():
         .max_retries(3)
         .timeout(60)
         .default_attempt_timeout(20)
+        .max_stall(30)
+        .retry_ratio(0.2)
         .max_workers(8)
         .unsupported_params("error")
         .debug_folder(Path("debug_logs"))
@@ -71,6 +79,8 @@ def test_builder_and_file_give_equal_configurations():
         max_retries = 3
         timeout = 60
         attempt_timeout = 20
+        max_stall = 30
+        retry_ratio = 0.2
         max_workers = 8
         unsupported_params = "error"
         debug_folder = "debug_logs"
@@ -97,6 +107,11 @@ def test_builder_and_file_give_equal_configurations():
         headers = { X-A = "a", X-B = "b" }
         timeout = 9
         max_concurrency = 4
+        rpm = 500
+        tpm = 200000
+        weight = 2.0
+        priority = 1
+        context_window = 128000
 
         [[providers]]
         type = "ollama"
@@ -137,6 +152,10 @@ def test_no_limit_for_a_request():
     assert builder().add_instance("ollama", "m").timeout(None).config().timeout is None
 
 
+def test_no_limit_for_waiting():
+    assert builder().add_instance("ollama", "m").max_stall(None).config().max_stall == math.inf
+
+
 def test_every_method_that_concerns_an_instance_must_follow_one():
     built = (
         builder()
@@ -150,9 +169,15 @@ def test_every_method_that_concerns_an_instance_must_follow_one():
         .header("a", "b")
         .attempt_timeout(1)
         .max_concurrency(1)
+        .rpm(1)
+        .tpm(1)
+        .weight(1)
+        .priority(1)
+        .context_window(1)
         .add_instance("ollama", "m")
     )
     methods = "supports supports_many custom_endpoint name api enabled params header attempt_timeout max_concurrency"
+    methods += " rpm tpm weight priority context_window"
     assert faults_of(built) == tuple(f".{method}() must follow .add_instance()" for method in methods.split())
 
 

@@ -1,8 +1,8 @@
 """The server process: reads one command per line, answers with one line of JSON.
 
-    {"do": "open", "world": {...}}   -> {"urls": [...]}    providers that answer at once, for warming up
-    {"do": "begin"}                  -> {}                 time zero: service times, faults and limits hold
-    {"do": "end"}                    -> {"wire": ...}      what was counted; everything is closed
+{"do": "open", "world": {...}}   -> {"urls": [...]}    providers that answer at once, for warming up
+{"do": "begin"}                  -> {}                 time zero: service times, faults and limits hold
+{"do": "end"}                    -> {"wire": ...}      what was counted; everything is closed
 """
 
 import gc

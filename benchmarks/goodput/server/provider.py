@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -20,9 +21,11 @@ from flyllm.testing.transmission import Answer
 _HOST = "127.0.0.1"
 _WARM_SECONDS = 0.02
 """Real seconds an answer takes before the run begins."""
-_JITTER = 0.02
+_JITTER = 0.05
 """Real seconds that a sliding window is shorter than its name: on the wire the first request of a minute may be late
 and the first after it not, which in a world that runs faster would look like a client that cannot count."""
+_UNREAD = 0.2
+"""Real seconds within which an answer is taken to be lost with its connection when that is reset."""
 _SILENT = Behaviour(fault=Fault.SILENCE)
 _PLAIN = Behaviour()
 
@@ -33,7 +36,9 @@ class ServedProvider:
     next_number = 0  # numbers are given at `begin`; nothing here follows from them
     idle_timeout = None
 
-    def __init__(self, script: Provider, world: World, times: list[float], answers: Answers, thread: LoopThread) -> None:
+    def __init__(
+        self, script: Provider, world: World, times: list[float], answers: Answers, thread: LoopThread
+    ) -> None:
         self._script, self._world, self._times = script, world, times
         self._answers, self._thread = answers, thread
         self._tally: Tally | None = None  # None while warming up
@@ -43,6 +48,7 @@ class ServedProvider:
         self._connections: set[Connection] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._open: dict[int, tuple[int, float]] = {}
+        self._given: deque[tuple[int, float]] = deque(maxlen=200)
         self._listener = Listener(_HOST, 0, lambda: Connection(self, thread.loop), thread)
         self.url = f"http://{_HOST}:{self._listener.port}"
 
@@ -60,6 +66,7 @@ class ServedProvider:
 
     async def close(self) -> None:
         """Close everything for good."""
+        self._tally = None
         for timer in self._timers:
             timer.cancel()
         await self._refuse()
@@ -73,9 +80,17 @@ class ServedProvider:
 
     async def _refuse(self) -> None:
         await self._listener.close()
+        self._lose_answers()
         for connection in tuple(self._connections):
             connection.abort()
         await asyncio.sleep(0)
+
+    def _lose_answers(self) -> None:
+        """Count as not given what a reset takes back: it discards what the client has not read yet."""
+        while self._tally is not None and self._given:
+            index, instant = self._given.pop()
+            if instant > monotonic() - _UNREAD:
+                self._tally.answers[index] -= 1
 
     # ---- what a connection asks
 
@@ -107,9 +122,12 @@ class ServedProvider:
         if index < 0 or self._tally is None:
             return
         self._in_flight -= 1
-        if not disconnected:
+        # While the port is closed an answer goes to a connection that has been reset, even where nobody knows yet.
+        if not disconnected and self._listener.listening:
+            now = monotonic()
             self._tally.answers[index] += 1
-            self._tally.lateness.append(monotonic() - due)
+            self._tally.lateness.append(now - due)
+            self._given.append((index, now))
 
     # ---- what happens
 

@@ -1,13 +1,22 @@
 """The two ways every row varies: how requests are made, and over how many instances."""
 
+import importlib
+
 import pytest
 
-from tests.contract.fault_matrix.world import WAYS
+from tests.contract.fault_matrix.world import FLEET, WAYS
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line("markers", "row(*numbers): the rows of the fault matrix that a test proves")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sdks() -> None:
+    """Import the SDKs ahead of the first test, which may measure time."""
+    for name in FLEET:
+        importlib.import_module(name)
 
 
 @pytest.fixture(params=WAYS)

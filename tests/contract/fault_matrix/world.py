@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Self
 
 from flyllm import GenerationRequest, LLMError, LLMManager, LLMResponse
@@ -135,6 +136,11 @@ class World:
         """Results without an answer."""
         return [result for result in self.results if not result.ok]
 
+    @property
+    def log(self) -> list[str]:
+        """What was logged."""
+        return self._log.lines
+
     def tries(self, instance: int) -> int:
         """How often the ledgers say that an instance was tried, sent or not."""
         return sum(attempt.instance_id == instance for r in self.results for attempt in r.attempts)  # type: ignore[attr-defined]
@@ -142,7 +148,7 @@ class World:
     def gaps(self, server: int = 0) -> list[float]:
         """The manager's seconds between the requests that reached a server."""
         times = [request.time for request in self.servers[server].requests]
-        return [(later - earlier) * self.clock.speed for earlier, later in zip(times, times[1:], strict=False)]
+        return [(later - earlier) * self.clock.speed for earlier, later in pairwise(times)]
 
     def until(self, way: str, condition: Callable[[], bool], seconds: float = 3.0) -> None:
         """Send requests, one by one, until a condition holds, at most for so many real seconds."""
@@ -167,7 +173,7 @@ class World:
         finally:
             logging.getLogger().removeHandler(self._log)
             logging.getLogger("flyllm").setLevel(self._level)
-            self.manager.close()
+            self.manager.close(grace=0)
             self.simulator.close()
 
     def _check(self) -> None:
@@ -175,7 +181,7 @@ class World:
         invariants.none_twice(self.results, self._wires, self._resends)
         if self._echoes:
             invariants.in_order(self.results)
-        self.manager.close()
+        self.manager.close(grace=0)
         invariants.released(self.manager, self._threads, [s.port for s in self.servers if s is not None])
         invariants.no_key(self._texts())
 
@@ -203,7 +209,7 @@ class _Log(logging.Handler):
 
 def with_clock(manager: LLMManager, clock: FastClock, observers: Sequence[Observer] = ()) -> LLMManager:
     """Return `manager` with its parts wired anew around `clock`, which no public door takes."""
-    manager._runtime = assemble(manager._config, observers, clock)
+    manager._built = assemble(manager._config, observers, clock)
     return manager
 
 
@@ -215,9 +221,7 @@ def _result(request: GenerationRequest, response: LLMResponse, seconds: float) -
     return Result(request.prompt, response.content, response, response.error, seconds)
 
 
-def _each(
-    one: Callable[[GenerationRequest], Result], requests: list[GenerationRequest], workers: int
-) -> list[Result]:
+def _each(one: Callable[[GenerationRequest], Result], requests: list[GenerationRequest], workers: int) -> list[Result]:
     if workers == 1:
         return [one(request) for request in requests]
     with ThreadPoolExecutor(workers, thread_name_prefix="fault-matrix") as pool:

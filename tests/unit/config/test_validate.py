@@ -185,6 +185,60 @@ def test_counts_are_at_least_one(check, value):
     assert "'max_concurrency' in providers[0] must be a whole number of at least 1" in check(max_concurrency=value)[0]
 
 
+@pytest.mark.parametrize("key", ["rpm", "tpm", "context_window"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, 60.0, True, "60", math.nan, math.inf, 10**13])
+def test_limits_that_make_no_sense(check, key, value):
+    (fault,) = check(**{key: value})
+    assert fault.startswith(f"'{key}' in providers[0] must be a whole number from 1 to 1000000000000, found ")
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.0, True, "1", math.nan, math.inf, -math.inf, 1e300, 10**400, None])
+def test_weights_that_make_no_sense(check, value):
+    (fault,) = check(weight=value)
+    assert fault.startswith("'weight' in providers[0] must be a number above 0, at most 1000000, found ")
+
+
+@pytest.mark.parametrize("value", [1.0, True, "1", math.nan, None])
+def test_priorities_that_make_no_sense(check, value):
+    (fault,) = check(priority=value)
+    assert fault.startswith("'priority' in providers[0] must be a whole number, found ")
+
+
+@pytest.mark.parametrize("value", [-0.1, -1, 101, True, "1", math.nan, math.inf, None])
+def test_retry_ratios_that_make_no_sense(check, value):
+    (fault,) = check(settings={"retry_ratio": value})
+    assert fault.startswith("'retry_ratio' in settings must be a number from 0 to 100, found ")
+
+
+@pytest.mark.parametrize("value", [0, -1, math.nan, -math.inf, True, "5", 1e300])
+def test_stalls_that_make_no_sense(check, value):
+    (fault,) = check(settings={"max_stall": value})
+    assert fault.startswith("'max_stall' in settings must be a number of seconds above 0, or inf")
+
+
+def test_all_limits_at_once():
+    limits = {"rpm": 1, "tpm": 10**12, "weight": 2, "priority": -1, "context_window": 128_000}
+    rules = {"max_stall": 5, "retry_ratio": 0}
+    config = config_from_dict({"providers": [{**OPENAI, **limits}], "settings": rules})
+    (instance,) = config.instances
+    assert {key: getattr(instance, key) for key in limits} == limits
+    assert (config.max_stall, config.retry_ratio) == (5.0, 0.0)
+    assert [type(value) for value in (instance.weight, config.max_stall, config.retry_ratio)] == [float] * 3
+
+
+def test_limits_have_defaults():
+    config = config_from_dict({"providers": [OPENAI]})
+    (instance,) = config.instances
+    assert (instance.rpm, instance.tpm, instance.context_window) == (None, None, None)
+    assert (instance.weight, instance.priority) == (1.0, 0)
+    assert (config.max_stall, config.retry_ratio) == (300.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [math.inf, None])
+def test_waiting_without_end_is_allowed(value):
+    assert config_from_dict({"providers": [OPENAI], "settings": {"max_stall": value}}).max_stall == math.inf
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

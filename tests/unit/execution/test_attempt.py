@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyllm._execution.attempt import Trial, unforeseen
-from flyllm._routing.lease import Outcome
 from flyllm.errors import InvalidRequestError, LLMError, ProviderError, ServerError
+from flyllm.observability.events import Emitter
 from flyllm.providers.base import ProviderRequest
 from flyllm.tasks import TaskDefinition
 from flyllm.types import GenerationRequest, TokenUsage
@@ -127,7 +127,7 @@ def test_strict_raises_where_nobody_takes_all() -> None:
 
 
 def test_strict_after_a_failure_raises_what_the_owner_can_act_on() -> None:
-    """If the one that takes all fails, and the rest cannot take them, the refusal or the failure is raised, not a bug."""
+    """If the one that takes all fails, and the rest cannot take them, its failure is raised."""
     running = core(
         instance(0, FakeProvider(otherwise=ServerError("x"))),
         instance(1, api=api(NO_TOP_K)),
@@ -146,8 +146,6 @@ def begun() -> tuple[Core, Trial]:
     running = core(instance(0))
     job = running.job()
     lease = running.pool.acquire(job.route, job.deadline)
-    from flyllm.observability.events import Emitter
-
     return running, Trial(job, lease, ProviderRequest("m0", []), running.clock, Emitter([running.recorder]))
 
 
@@ -220,7 +218,7 @@ def test_an_observer_that_interrupts_does_not_keep_the_place() -> None:
 
 def test_an_error_learns_where_it_happened() -> None:
     """A failed attempt names provider, model and instance, and keeps what the adapter knew better."""
-    running, trial = begun()
+    _, trial = begun()
     error = ServerError("x", provider="proxy")
     trial.fail(error)
     assert (error.provider, error.model, error.instance) == ("proxy", "m0", "i0")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from flyllm._resilience.backoff import LONGEST_PAUSE
-from flyllm._routing.lease import Outcome
+from flyllm._execution.loop import MAX_HOPS
+from flyllm._routing.instance import MAX_COOL
 from flyllm.errors import (
     AuthenticationError,
     ConfigError,
@@ -24,7 +24,7 @@ from flyllm.errors import (
     RequestError,
     ServerError,
 )
-from tests.unit.fakes import Core, FakeProvider, ManualClock, core, instance
+from tests.unit.fakes import GOOD, Core, FakeProvider, ManualClock, core, instance
 
 
 def failing(*errors: Any, count: int = 1, **fields: Any) -> tuple[Core, list[FakeProvider]]:
@@ -34,6 +34,7 @@ def failing(*errors: Any, count: int = 1, **fields: Any) -> tuple[Core, list[Fak
 
 
 PASSING = [ServerError, OverloadedError, RateLimitError, RequestError, ParseError]
+COUNTED = [kind for kind in PASSING if kind is not RateLimitError]
 FINAL = [ContextLengthError, ContentFilterError]
 EXCLUDING = [AuthenticationError, QuotaExceededError, ModelNotFoundError]
 
@@ -43,12 +44,49 @@ EXCLUDING = [AuthenticationError, QuotaExceededError, ModelNotFoundError]
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 7])
 @pytest.mark.parametrize("count", [1, 3])
-def test_max_retries_bounds_the_attempts_after_the_first(retries: int, count: int) -> None:
+@pytest.mark.parametrize("kind", COUNTED)
+def test_max_retries_bounds_the_attempts_after_the_first(kind: type[LLMError], retries: int, count: int) -> None:
     """`max_retries=n` means at most n + 1 attempts in all, over however many instances."""
-    running, adapters = failing(*[ServerError("x")] * 20, count=count, max_retries=retries)
+    running, adapters = failing(*[kind("x")] * 20, count=count, max_retries=retries)
     response = running.run()
-    assert isinstance(response.error, ServerError)
+    assert isinstance(response.error, kind)
     assert sum(len(adapter.requests) for adapter in adapters) == len(response.attempts) == retries + 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("retries", [1, 5])
+def test_refusals_for_load_have_a_bound_of_their_own(retries: int, count: int) -> None:
+    """They cost no retry, but after twenty hops the request gives up with the refusal."""
+    running, adapters = failing(*[RateLimitError("x")] * 99, count=count, max_retries=retries)
+    response = running.run()
+    assert isinstance(response.error, RateLimitError)
+    assert sum(len(adapter.requests) for adapter in adapters) == len(response.attempts) == 1 + MAX_HOPS == 21
+
+
+def test_refusals_for_load_leave_the_retries_for_what_goes_wrong() -> None:
+    """Ten refusals and then two failures are within max_retries=2; a third failure is not."""
+    limited, broken = [RateLimitError("x")] * 10, ServerError("x")
+    assert failing(*limited, broken, broken, max_retries=2)[0].run().success
+    response = failing(*limited, broken, broken, broken, max_retries=2)[0].run()
+    assert not response.success
+    assert len(response.attempts) == 13
+
+
+def test_a_request_that_may_not_be_retried_takes_no_hop() -> None:
+    """`max_retries=0` is one wire call, also where that was refused for load or never sent."""
+    for error in (RateLimitError("x"), RequestError("refused", sent=False)):
+        running, adapters = failing(error, count=3, max_retries=0)
+        assert running.run().error is error
+        assert sum(len(adapter.requests) for adapter in adapters) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_what_was_never_sent_is_free_once_per_instance(count: int) -> None:
+    """A refused connection is no attempt at the provider; the second one at the same instance counts."""
+    running, adapters = failing(*[RequestError("refused", sent=False)] * 99, count=count, max_retries=2)
+    assert isinstance(running.run().error, RequestError)
+    assert sum(len(adapter.requests) for adapter in adapters) == (1 + 2) + count
+    assert running.pool._scheduler.budget.spent == 0
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -184,14 +222,30 @@ def test_an_instance_disabled_during_the_pause_hides_no_reason() -> None:
 # When
 
 
-def test_a_new_round_begins_after_a_jittered_pause() -> None:
-    """When all were tried, the request pauses a random time whose bound doubles with every round."""
-    running, _ = failing(*[ServerError("x")] * 4, count=2, max_retries=99)
+def pauses(running: Core) -> list[tuple[float, float]]:
+    """The bounds between which pauses were drawn."""
+    return [draw for draw in running.clock.draws if draw[0] == 0 and draw[1] <= 8]
+
+
+@pytest.mark.parametrize(
+    ("count", "bounds"),
+    [(1, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]), (2, [1.0, 2.0, 4.0, 8.0, 8.0]), (4, [4.0, 8.0, 8.0])],
+)
+def test_when_all_were_tried_every_retry_pauses(count: int, bounds: list[float]) -> None:
+    """The first round goes on at once; then the request waits a random time whose bound doubles with its failures."""
+    running, _ = failing(*[ServerError("x")] * 20, count=count, max_retries=6)
+    response = running.run()
+    assert pauses(running) == [(0.0, bound) for bound in bounds]
+    waited = [attempt.waited for attempt in response.attempts]
+    assert waited[:count] == [0.0] * count
+    assert all(0.0 < pause <= bound for pause, bound in zip(waited[count:], bounds, strict=True))
+
+
+def test_refusals_for_load_do_not_lengthen_the_pauses() -> None:
+    """They say nothing of the request; the instance itself says how long it wants to be left alone."""
+    running, _ = failing(*[RateLimitError("x", retry_after=0.0)] * 10)
     assert running.run().success
-    bounds = [(low, high) for low, high in running.clock.draws if (low, high) not in ((0, 1_000_000),)]
-    assert bounds == [(0.0, 0.5), (0.0, 1.0), (0.0, 2.0), (0.0, 4.0)]
-    assert len(running.clock.waits) == 4
-    assert all(0 <= pause <= bound for pause, (_, bound) in zip(running.clock.waits, bounds, strict=True))
+    assert set(pauses(running)) == {(0.0, 0.5)}
 
 
 def test_retry_after_is_honoured_and_not_by_less() -> None:
@@ -206,8 +260,9 @@ def test_retry_after_is_honoured_and_not_by_less() -> None:
 def test_retry_after_shorter_than_the_pause_does_not_shorten_it() -> None:
     """Of the two waits the longer counts."""
     running, _ = failing(*[RateLimitError("slow", retry_after=0.0)] * 5)
-    assert running.run().success
-    assert all(wait > 0 for wait in running.clock.waits)
+    response = running.run()
+    assert response.success
+    assert all(attempt.waited > 0.0 for attempt in response.attempts[1:])
 
 
 def test_the_first_to_be_ready_is_asked_first() -> None:
@@ -242,7 +297,7 @@ def test_a_request_without_deadline_does_not_sleep_for_hours() -> None:
     running, _ = failing(RateLimitError("tomorrow", retry_after=86400.0))
     assert isinstance(running.run().error, RateLimitError)
     assert running.clock.now == 1000.0
-    assert failing(RateLimitError("soon", retry_after=LONGEST_PAUSE / 1.2))[0].run().success
+    assert failing(RateLimitError("soon", retry_after=MAX_COOL / 1.2))[0].run().success
 
 
 def test_the_deadline_covers_all_attempts_and_pauses() -> None:
@@ -281,9 +336,7 @@ def test_a_final_answer_at_the_deadline_is_not_called_late() -> None:
         clock.advance(10.0)
         return AuthenticationError("no")
 
-    assert isinstance(
-        core(instance(0, FakeProvider(slow)), clock=clock).run(timeout=10.0).error, AuthenticationError
-    )
+    assert isinstance(core(instance(0, FakeProvider(slow)), clock=clock).run(timeout=10.0).error, AuthenticationError)
 
 
 def test_a_request_that_is_late_already_is_not_sent() -> None:
@@ -301,7 +354,7 @@ def test_a_place_that_comes_at_the_deadline_is_not_used() -> None:
     place = instance(1, adapters[0], max_concurrency=1)
     running = core(place)
     held = running.pool.acquire(running.job().route, running.job().deadline)
-    running.clock.at(5.0, lambda: held.close(Outcome.SUCCESS, 5.0))
+    running.clock.at(5.0, lambda: held.close(GOOD))
     assert isinstance(running.run(timeout=5.0).error, DeadlineExceededError)
     assert adapters[0].requests == []
     assert running.pool.in_flight() == 0
@@ -356,7 +409,11 @@ def test_the_error_raised_is_the_one_to_act_on() -> None:
 
 def test_the_response_of_a_failure_names_the_instance_of_its_error() -> None:
     """Provider, model, id and name in the response are of one instance: the error's."""
-    running = core(instance(0, FakeProvider(AuthenticationError("x"))), instance(1, FakeProvider(otherwise=ServerError("y"))), max_retries=1)
+    running = core(
+        instance(0, FakeProvider(AuthenticationError("x"))),
+        instance(1, FakeProvider(otherwise=ServerError("y"))),
+        max_retries=1,
+    )
     response = running.run()
     assert (response.instance_id, response.instance_name, response.model) == (0, "i0", "m0")
 
@@ -403,7 +460,7 @@ def test_waiting_for_a_place_is_in_the_ledger() -> None:
     """`waited` counts the time in the queue as well."""
     running = core(instance(0, max_concurrency=1))
     held = running.pool.acquire(running.job().route, running.job().deadline)
-    running.clock.at(2.5, lambda: held.close(Outcome.SUCCESS, 2.5))
+    running.clock.at(2.5, lambda: held.close(GOOD))
     assert running.run().attempts[0].waited == 2.5
 
 
@@ -428,12 +485,14 @@ def test_a_strategy_that_breaks_in_the_second_attempt_ends_the_request() -> None
 
 
 def test_every_request_starts_with_a_clean_slate() -> None:
-    """What one request excluded is open to the next."""
-    running, adapters = failing(AuthenticationError("x"), InvalidRequestError("y"))
-    assert isinstance(running.run().error, AuthenticationError)
-    assert isinstance(running.run().error, InvalidRequestError)
+    """What one request excluded is open to the next, as long as the instance itself is not given up."""
+    running, adapters = failing(
+        InvalidRequestError("x"), ConfigError("y"), InvalidRequestError("z", should_retry=False)
+    )
+    for kind in (InvalidRequestError, ConfigError, InvalidRequestError):
+        assert isinstance(running.run().error, kind)
     assert running.run().success
-    assert len(adapters[0].requests) == 3
+    assert len(adapters[0].requests) == 4
 
 
 @pytest.mark.parametrize("kind", [InvalidRequestError, ContextLengthError, ContentFilterError])

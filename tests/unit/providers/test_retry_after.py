@@ -1,12 +1,17 @@
 """Every spelling of Retry-After, in seconds, and none of any text breaks it."""
 
 import math
+import time
+from collections.abc import Callable
+from email.utils import formatdate
 
+import httpx2
+import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyllm.providers.retry_after import duration, retry_after
+from flyllm.providers.retry_after import retry_after
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 LATER = "Sun, 06 Nov 1994 08:50:07 GMT"
@@ -39,7 +44,12 @@ def google(delay: object) -> dict[str, object]:
         ({"retry-after": LATER}, None),  # our clock may be wrong: without the server's there is no saying
         ({"retry-after": LATER, "date": "yesterday"}, None),
         ({"retry-after": "Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "date": DATE}, None),
-        ({"retry-after": "Sun, 06 Nov 1994 08:50:07", "date": DATE}, None),
+        ({"retry-after": "Sun Nov  6 08:50:07 1994", "date": DATE}, 30.0),
+        ({"retry-after": "2, 5"}, 5.0),  # sent twice and joined by the HTTP client: the longer obeys both
+        ({"retry-after-ms": "350,250"}, 0.35),
+        ({"retry-after": "2, soon"}, None),
+        ({"retry-after": "-5, 2"}, None),
+        ({"retry-after": "2,"}, None),
     ],
 )
 def test_headers(headers: dict[str, str], seconds: float | None) -> None:
@@ -56,7 +66,9 @@ def test_headers(headers: dict[str, str], seconds: float | None) -> None:
         (google(3), None),
         ({"error": {"details": "none"}}, None),
         ({"error": "quota"}, None),
-        ([google("1s")], None),
+        ([google("1s")], 1.0),  # as streamed calls wrap it
+        ([], None),
+        ([[]], None),
         ("text", None),
         (None, None),
     ],
@@ -67,25 +79,36 @@ def test_googles_body(body: object, seconds: float | None) -> None:
     assert retry_after({"retry-after": "2"}, body) == 2.0
 
 
+USED_UP = {
+    "x-ratelimit-remaining-requests": "0",
+    "x-ratelimit-reset-requests": "6m0s",
+    "x-ratelimit-remaining-tokens": "900",
+    "x-ratelimit-reset-tokens": "9m0s",
+}
+
+
 @pytest.mark.parametrize(
-    ("text", "seconds"),
+    ("headers", "seconds"),
     [
-        ("6m0s", 360.0),
-        ("1h2m3s", 3723.0),
-        ("1.5s", 1.5),
-        ("350ms", 0.35),
-        ("1m30.951s", 90.951),
-        ("", None),
-        ("5", None),
-        ("5 s", None),
-        ("s", None),
-        ("-5s", None),
-        ("9" * 400 + "s", None),
+        (USED_UP, 360.0),
+        (USED_UP | {"retry-after": "soon"}, 360.0),
+        (USED_UP | {"retry-after": "2"}, 2.0),
+        (USED_UP | {"x-ratelimit-remaining-tokens": "0"}, 540.0),
+        (USED_UP | {"x-ratelimit-remaining-requests": "1"}, None),
+        (
+            {
+                "date": DATE,
+                "anthropic-ratelimit-output-tokens-remaining": "0",
+                "anthropic-ratelimit-output-tokens-reset": "1994-11-06T08:50:07Z",
+            },
+            30.0,
+        ),
     ],
 )
-def test_durations(text: str, seconds: float | None) -> None:
-    """As Go writes them; a length that is no number is none."""
-    assert duration(text) == (pytest.approx(seconds) if seconds is not None else None)
+def test_the_reset_of_a_used_up_limit_is_the_last_resort(headers: dict[str, str], seconds: float | None) -> None:
+    """Only what is used up has to be waited for, and only where nothing else says how long."""
+    assert retry_after(headers) == seconds
+    assert retry_after(headers, google("1s")) == (seconds if "retry-after" in headers and seconds == 2.0 else 1.0)
 
 
 JSON = st.recursive(
@@ -98,10 +121,22 @@ JSON = st.recursive(
 )
 
 
+VALUE = (
+    st.text()
+    | st.binary().map(lambda raw: raw.decode("latin-1"))
+    | st.just(DATE)
+    | st.from_regex(r"[-+]?\d+\D\d*")
+    | st.floats().map(str)
+)
+
+
+@settings(deadline=None)
 @given(
     headers=st.dictionaries(
-        st.sampled_from(["retry-after", "retry-after-ms", "date"]),
-        st.text() | st.just(DATE) | st.from_regex(r"\d+\D\d*"),
+        st.sampled_from(
+            ["retry-after", "retry-after-ms", "date", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-limit"]
+        ),
+        VALUE,
     ),
     body=JSON,
 )
@@ -111,8 +146,36 @@ def test_it_is_total(headers: dict[str, str], body: object) -> None:
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
 
 
-@given(st.text() | st.from_regex(r"(\d{1,3}(h|m|s|ms))+"))
-def test_a_duration_is_total(text: str) -> None:
-    """Any text is a duration or None."""
-    seconds = duration(text)
-    assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+@pytest.fixture(scope="module")
+def sdk() -> Callable[[dict[str, str]], float | None]:
+    """The openai SDK's own reading of Retry-After. Private: only to compare with."""
+    client = openai.OpenAI(api_key="k", http_client=httpx2.Client(verify=False, trust_env=False))
+    return lambda headers: client._parse_retry_after_header(httpx2.Headers(headers))
+
+
+WAIT = (
+    st.floats(-10, 10**6).map(str)
+    | st.integers(-10, 10**6).map(str)
+    | st.sampled_from(["nan", "-inf", "1_0", "+5", " 7 ", "1e3", "0x10", "soon", ""])
+    | st.text("0123456789.eE+-_ ", max_size=8)
+)
+
+
+@settings(deadline=None)
+@given(headers=st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms"]), WAIT))
+def test_it_agrees_with_the_openai_sdk(headers: dict[str, str], sdk: Callable[[dict[str, str]], float | None]) -> None:
+    """A number that the SDK would wait for means the same to us."""
+    theirs = sdk(headers)
+    if theirs is not None and 0 <= theirs < math.inf:
+        assert retry_after(headers) == pytest.approx(theirs)
+
+
+@settings(deadline=None)
+@given(seconds=st.integers(-(10**6), 10**8))
+def test_it_agrees_with_the_openai_sdk_on_dates(seconds: int, sdk: Callable[[dict[str, str]], float | None]) -> None:
+    """With a right clock here the date means the same to both; to us a past one is no wait."""
+    now = int(time.time())
+    headers = {"date": formatdate(now, usegmt=True), "retry-after": formatdate(now + seconds, usegmt=True)}
+    theirs, ours = sdk(headers), retry_after(headers)
+    assert theirs is not None
+    assert ours == pytest.approx(max(0.0, theirs), abs=2.0)

@@ -1,10 +1,11 @@
 """Rules of where one request may still go."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flyllm._resilience.classification import Exclusion
+from flyllm._routing.instance import Instance
 from flyllm._routing.route import Route
 from tests.unit.fakes import instance
 
@@ -41,48 +42,49 @@ def test_a_task_needs_an_instance_that_supports_it() -> None:
 
 
 def test_a_new_round_forgets_what_was_tried() -> None:
-    """After a full round all may be tried again, after the pause."""
+    """After a full round all may be tried again, and the count of rounds makes the next pause longer."""
     route = Route(None)
-    route.mark_tried(A, None)
-    route.mark_tried(OTHER, None)
-    assert route.start_over([0, 3], 100.0, 0.4) == pytest.approx(0.4)
-    assert route.tried == set()
-    assert (route.rounds, route.last) == (1, 3)
+    route.mark_tried(A)
+    route.mark_tried(OTHER)
+    assert (route.tried, route.attempts, route.last) == ({0, 3}, 2, 3)
+    route.start_over()
+    assert (route.tried, route.attempts, route.last, route.rounds) == (set(), 2, 3, 1)
 
 
-def test_who_asked_for_more_time_sits_the_round_out() -> None:
-    """Of two instances the one with the shorter wish begins the round, the other is still avoided."""
+WINDOWS = [instance(n, context_window=window) for n, window in enumerate((None, 8_000, 8_000, 32_000, 128_000))]
+
+
+@pytest.mark.parametrize(
+    ("failed", "left"),
+    [((0,), []), ((1,), [3, 4]), ((3,), [4]), ((4,), []), ((1, 3), [4]), ((3, 1), [4])],
+)
+def test_a_prompt_too_long_fits_only_a_larger_declared_window(failed: tuple[int, ...], left: list[int]) -> None:
+    """Not an equal one, none that is unknown, and no smaller one later; without a number nothing is larger."""
     route = Route(None)
-    route.mark_tried(A, 110.0)
-    route.mark_tried(OTHER, 102.0)
-    assert route.start_over([0, 3], 100.0, 0.4) == 2.0
-    assert route.tried == {0}
+    for number in failed:
+        route.outgrew(WINDOWS[number])
+    assert [i.id for i in WINDOWS if route.allows(i)] == left
 
 
-def test_an_excluded_instance_is_no_reason_to_hurry() -> None:
-    """The pause lasts until the first instance that may still be used is ready, not one that is ruled out."""
+def test_windows_do_not_matter_before_one_was_too_small() -> None:
+    """Every instance may serve a request that has met no limit."""
+    assert all(Route(None).allows(i) for i in WINDOWS)
+
+
+EXCLUSIONS = st.lists(st.tuples(st.sampled_from([A, SAME_MODEL, SAME_PROVIDER, OTHER]), st.sampled_from(Exclusion)))
+
+
+@given(EXCLUSIONS)
+def test_exclusions_add_up(exclusions: list[tuple[Instance, Exclusion]]) -> None:
+    """An instance is allowed as long as none of all exclusions, in whatever order, reaches it."""
     route = Route(None)
-    route.mark_tried(A, 130.0)
-    route.mark_tried(OTHER, None)
-    route.exclude(OTHER, Exclusion.INSTANCE)
-    assert route.start_over([0], 100.0, 0.4) == 30.0
-    assert 0 not in route.tried
-
-
-WISHES = st.dictionaries(st.integers(0, 5), st.none() | st.floats(0, 1000), min_size=1)
-
-
-@settings(max_examples=50)
-@given(WISHES, st.floats(0, 10))
-def test_nobody_is_asked_before_its_time(wishes: dict[int, float | None], pause: float) -> None:
-    """Whoever is open after the pause is ready then, somebody is, and the pause is no longer than it must be."""
-    route, now = Route(None), 500.0
-    for number, not_before in wishes.items():
-        route.mark_tried(instance(number), not_before)
-    length = route.start_over(list(wishes), now, pause)
-    ready = {number: wish if wish is not None else now for number, wish in wishes.items()}
-    open_again = set(wishes) - route.tried
-    assert open_again
-    assert length >= pause - 1e-9
-    assert all(ready[number] <= now + length + 1e-9 for number in open_again)
-    assert length <= max(pause, min(ready.values()) - now) + 1e-9
+    for place, what in exclusions:
+        route.exclude(place, what)
+    for place in (A, SAME_MODEL, SAME_PROVIDER, OTHER):
+        reached = any(
+            (what is Exclusion.INSTANCE and place is other)
+            or (what is Exclusion.MODEL and (place.provider, place.model) == (other.provider, other.model))
+            or (what is Exclusion.PROVIDER and place.provider == other.provider)
+            for other, what in exclusions
+        )
+        assert route.allows(place) is not reached

@@ -22,6 +22,7 @@ class View:
     name: str = "i"
     provider: str = "openai"
     model: str = "m"
+    weight: float = 1.0
 
 
 VIEWS = st.lists(
@@ -33,6 +34,7 @@ VIEWS = st.lists(
         latency_updated=st.floats(0, 2000),
         in_flight=st.integers(0, 64),
         max_concurrency=st.integers(1, 64),
+        weight=st.floats(0.01, 100),
     ),
     min_size=1,
     max_size=8,
@@ -41,8 +43,8 @@ VIEWS = st.lists(
 
 
 def test_the_names_are_the_contracts() -> None:
-    """The strategies are the original's three."""
-    assert set(STRATEGY_NAMES) == {"lru", "lowest_latency", "random"}
+    """The original's three, and three more."""
+    assert set(STRATEGY_NAMES) == {"lru", "lowest_latency", "random", "round_robin", "weighted", "least_busy"}
     with pytest.raises(KeyError):
         strategy_named("fastest", ManualClock())
 
@@ -69,6 +71,16 @@ def test_random_is_uniform() -> None:
     counts = Counter(strategy.select(views).id for _ in range(10_000))
     assert set(counts) == set(range(5))
     assert all(abs(count - 2000) < 4 * 40 for count in counts.values())
+
+
+def test_random_follows_the_weights() -> None:
+    """Over 10,000 draws each gets its share of the weights, within 4 standard deviations."""
+    views = [View(0, weight=1), View(1, weight=2), View(2, weight=7)]
+    strategy = strategy_named("random", ManualClock(seed=7))
+    counts = Counter(strategy.select(views).id for _ in range(10_000))
+    for view in views:
+        share = view.weight / 10
+        assert abs(counts[view.id] - 10_000 * share) < 4 * (10_000 * share * (1 - share)) ** 0.5
 
 
 def test_random_takes_the_upper_bound_of_a_draw() -> None:
@@ -123,3 +135,66 @@ def test_without_any_measurement_load_and_age_decide() -> None:
 def test_a_failing_one_does_not_win_by_failing_fast() -> None:
     """An instance recorded with the failure floor loses against an ordinary one."""
     assert choose(View(0, latency=5.0), View(1, latency=1.2)) == 1
+
+
+# In turn
+
+
+def turns(name: str, views: list[View], count: int) -> list[int]:
+    """The ids that `count` selections bring, with stamps kept as the pool keeps them."""
+    strategy, chosen = strategy_named(name, ManualClock()), []
+    for stamp in range(1, count + 1):
+        view = strategy.select(views)
+        view.last_selected = stamp
+        chosen.append(view.id)
+    return chosen
+
+
+@given(st.integers(1, 8), st.integers(1, 5))
+def test_round_robin_takes_everyone_once_a_round(count: int, rounds: int) -> None:
+    """Each round has every candidate exactly once, always in the same order, whatever their weights."""
+    views = [View(n, weight=1 + n) for n in range(count)]
+    chosen = turns("round_robin", views, count * rounds)
+    assert sorted(chosen[:count]) == list(range(count))
+    assert chosen == chosen[:count] * rounds
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 3))
+def test_weighted_is_exact_over_the_sum_of_the_weights(weights: list[int], rounds: int) -> None:
+    """In every stretch of as many selections as the weights add up to, each comes exactly as often as its weight."""
+    total = sum(weights)
+    chosen = turns("weighted", [View(n, weight=w) for n, w in enumerate(weights)], total * rounds)
+    for begin in range(0, total * rounds, total):
+        counts = Counter(chosen[begin : begin + total])
+        assert [counts[n] for n in range(len(weights))] == weights
+
+
+def test_weighted_does_not_bunch() -> None:
+    """The heavy one is not chosen all its times in a row: 5, 1, 1 is nginx's a a b a c a a."""
+    assert turns("weighted", [View(0, weight=5), View(1, weight=1), View(2, weight=1)], 7) == [0, 0, 1, 0, 2, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["round_robin", "weighted"])
+def test_who_comes_back_does_not_catch_up_on_what_it_missed(name: str) -> None:
+    """After an absence it takes its turn again, not a flood."""
+    views = [View(0), View(1), View(2)]
+    strategy = strategy_named(name, ManualClock())
+    for _ in range(30):
+        strategy.select(views[:2])
+    assert Counter(strategy.select(views).id for _ in range(9)) == {0: 3, 1: 3, 2: 3}
+
+
+def test_least_busy_takes_the_fewest_in_flight() -> None:
+    """Attempts in flight are counted, not latency, and of equals the one that waited longest is taken."""
+    views = [View(0, in_flight=3, latency=0.1), View(1, in_flight=1, latency=9.0), View(2, in_flight=2)]
+    assert strategy_named("least_busy", ManualClock()).select(views).id == 1
+    equals = [View(0, last_selected=5), View(1, last_selected=2)]
+    assert strategy_named("least_busy", ManualClock()).select(equals).id == 1
+
+
+def test_least_busy_gives_the_heavy_more() -> None:
+    """Twice the weight bears twice the attempts."""
+    light, heavy = View(0, in_flight=1, weight=1), View(1, in_flight=2, weight=2)
+    assert strategy_named("least_busy", ManualClock()).select([light, heavy]).id == 1
+    heavy.in_flight = 4
+    assert strategy_named("least_busy", ManualClock()).select([light, heavy]).id == 0

@@ -1,0 +1,145 @@
+"""An HTTP transport (the `transport` of an httpx or httpx2 client) whose answers end in time and have a size.
+
+What httpx's own does, over httpcore's connection pool, with our network below (`sockets`) and bodies counted and
+unpacked here: httpx unpacks 64 KiB into 64 MiB at one go, and reads until the memory is full.
+"""
+
+import importlib
+import zlib
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any, Self
+
+from flyllm.errors import ParseError
+from flyllm.providers.line import Line
+from flyllm.providers.sockets import Backend, Sending
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of an answer, unpacked, after which it is taken for broken."""
+
+PIECE = 64
+"""Bytes that a piece of a body costs beside its content; counted, so that a body of tiny pieces has an end too."""
+
+PACKINGS = "gzip, deflate"
+"""What is asked for as `accept-encoding`."""
+
+LINE = "flyllm_line"
+"""Under this name a response's `extensions` hold its `Line`."""
+
+_CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
+_GULP = 64 * 1024
+
+
+class BoundedTransport:
+    """A connection pool. `options` are those of httpcore's `ConnectionPool`."""
+
+    def __init__(self, httpx: ModuleType, **options: Any) -> None:
+        core = importlib.import_module(_CORES[httpx.__name__])
+        self._pool = core.ConnectionPool(network_backend=Backend(core), **options)
+        self._request, self._url, self._response = core.Request, core.URL, httpx.Response
+        # httpx checks the class, and there are two of them.
+        self._body = type("Body", (Body, httpx.SyncByteStream), {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def handle_request(self, request: Any) -> Any:
+        """Send `request` and return the answer, its body unread. All of it must come within the read timeout."""
+        line = Line(request.extensions.get("timeout", {}).get("read"))
+        try:
+            line.enter()
+            with Sending(line):
+                reply = self._pool.handle_request(self._lower(request))
+        except BaseException:
+            line.release()
+            raise
+        line.answered()
+        headers, length, packing = _framing(reply.headers)
+        return self._response(
+            status_code=reply.status,
+            headers=headers,
+            stream=self._body(reply.stream, line, length, packing),
+            extensions={**reply.extensions, LINE: line},
+        )
+
+    def close(self) -> None:
+        """Close all connections, also those that others are using."""
+        self._pool.close()
+
+    def _lower(self, request: Any) -> Any:
+        url = request.url
+        return self._request(
+            method=request.method,
+            url=self._url(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+
+
+class Body:
+    """The body of one answer: unpacked pieces, `MAX_BODY` bytes at most. Closing it gives the connection back."""
+
+    def __init__(self, stream: Any, line: Line, length: bytes, packing: bytes) -> None:
+        self._stream, self._line, self._length, self._packing = stream, line, length, packing
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._length.isdigit() and int(self._length) > MAX_BODY:
+            raise _too_large()
+        room = MAX_BODY
+        for piece in self._unpacked():
+            room -= len(piece) + PIECE
+            if room < 0:
+                raise _too_large()
+            yield piece
+
+    def close(self) -> None:
+        """Close; the socket is no longer this exchange's once that begins."""
+        self._line.release()
+        self._stream.close()
+
+    def _unpacked(self) -> Iterable[bytes]:
+        pieces: Iterable[bytes] = self._stream
+        if self._packing in (b"", b"identity"):
+            return pieces
+        if self._packing in (b"gzip", b"x-gzip", b"deflate"):
+            return unpacked(pieces)
+        name = self._packing[:40].decode("latin-1")
+        raise ParseError(f"the answer is packed as {name!r}, which was not asked for")
+
+
+def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], bytes, bytes]:
+    """Return headers without the packing, which must not be undone twice, the length that is promised, the packing."""
+    length = packing = b""
+    for name, value in headers:
+        match len(name):
+            case 14 if name.lower() == b"content-length":
+                length = value
+            case 16 if name.lower() == b"content-encoding":
+                packing = value.lower()
+    if packing:
+        headers = [(name, value) for name, value in headers if name.lower() != b"content-encoding"]
+    return headers, length, packing
+
+
+def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what `pieces` of gzip or zlib hold, in pieces of 64 KiB at most."""
+    machine = zlib.decompressobj(zlib.MAX_WBITS | 32)  # tells the two apart by their headers
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                if data := machine.decompress(rest, _GULP):
+                    yield data
+                rest = machine.unconsumed_tail
+    except zlib.error as exc:
+        raise ParseError(f"the answer cannot be unpacked: {exc}") from None
+    if not machine.eof:
+        raise ParseError("the answer cannot be unpacked: it ends early")
+
+
+def _too_large() -> ParseError:
+    return ParseError(f"the answer exceeds {MAX_BODY // 1024 // 1024} MiB")

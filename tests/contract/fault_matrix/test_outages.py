@@ -1,0 +1,197 @@
+"""Rows 17, 18 and 48 to 52: instances that fail for a while, one of them or all. How well, `make bench` measures."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Self
+
+import pytest
+
+from flyllm import LLMError
+from flyllm.testing import Fault, SimulatedProvider
+from tests.contract.fault_matrix.rows import row
+from tests.contract.fault_matrix.world import World
+
+
+@row(17)
+def test_an_instance_that_always_fails_is_ejected(way: str) -> None:
+    """After five failures, or as many as are under way, it is left alone; the others answer everything."""
+    with World(3, speed=1.0) as world:
+        world.servers[0].always(500)
+        for server in world.servers[1:]:
+            server.set(latency=0.01)
+        world.send(way, 120, workers=6)
+        assert not world.failures
+        assert world.servers[0].count <= 5 + 6
+        assert world.manager.instances[0].health == "open"
+
+
+@row(17)
+def test_an_instance_alone_that_always_fails_is_probed_rarely(way: str) -> None:
+    """Requests wait for the probes of one of them instead of all trying in turn."""
+    with World(1, speed=40.0, each={"max_concurrency": 4}, timeout=30.0) as world:
+        world.servers[0].always(500)
+        world.send(way, 12, workers=12, timeout=30.0)
+        assert len(world.failures) == 12
+        assert world.wire <= 10 + 4 + 12
+
+
+@row(18)
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.3, 0.5])
+def test_uniform_errors_eject_nobody(way: str, rate: float) -> None:
+    """Where all fail alike all go on serving: hardly more wires than errors force, hardly anything lost."""
+    n = 90
+    with World(3, speed=40.0) as world:
+        for server in world.servers:
+            server.set(error_rate=rate)
+        world.send(way, n, workers=6)
+        assert len(world.failures) <= 2 + 2 * n * rate**6
+        assert world.wire <= 1.15 * n / (1 - rate) + 12
+        assert min(server.count for server in world.servers) >= 0.2 * world.wire
+
+
+@row(48)
+def test_a_slow_instance_is_used_less_and_again_when_it_recovers(way: str) -> None:
+    """By lowest latency, ten times slower is a small share; within three time constants it has its share again."""
+    with World(3, speed=60.0, strategy="lowest_latency") as world:
+        for server, latency in zip(world.servers, (0.1, 0.01, 0.01), strict=True):
+            server.set(latency=latency)
+        world.send(way, 90, workers=6)
+        assert world.servers[0].count <= 18
+        world.servers[0].set(latency=0.01)
+        time.sleep(1.4)  # 84 s at this speed
+        world.send(way, 30, workers=6)
+        before = world.servers[0].count
+        world.send(way, 60, workers=6)
+        assert world.servers[0].count - before >= 8
+        assert not world.failures
+
+
+@contextmanager
+def flapping(server: SimulatedProvider, seconds: float) -> Iterator[None]:
+    """Take `server` down and up again in turn, for `seconds` each."""
+    over = threading.Event()
+
+    def flap() -> None:
+        while not over.is_set():
+            server.down()
+            over.wait(seconds)
+            server.up()
+            over.wait(seconds)
+
+    thread = threading.Thread(target=flap, name="fault-matrix-flap")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@row(49)
+def test_a_flapping_instance_costs_nobody_an_answer(way: str) -> None:
+    """Down 10 s, up 10 s: nothing is lost, it is tried rarely while it is down, and used while it is up."""
+    with World(3, speed=20.0) as world:
+        for server in world.servers:
+            server.set(latency=0.02)
+        with flapping(world.servers[0], 0.5):
+            world.send(way, 240, workers=4)
+        assert not world.failures
+        refused = world.tries(0) - world.servers[0].count
+        assert refused <= 40
+        assert world.servers[0].count >= 5
+
+
+OUTAGE = 1.5
+"""Real seconds of an outage of a minute."""
+
+
+class Outage:
+    """All servers of a world fail for a minute from its beginning on, as a context manager."""
+
+    def __init__(self, world: World, how: int | Fault | None) -> None:
+        """Let every answer be `how`; None refuses connections."""
+        self._servers, self._how = world.servers, how
+        self._over_at = float("inf")
+        self._timer = threading.Timer(OUTAGE, self._end)
+        self._timer.name = "fault-matrix-outage"
+
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            server.down() if self._how is None else server.always(self._how)
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    def _end(self) -> None:
+        for server in self._servers:
+            server.set(error=None, status=None, fault=None).up()
+        self._over_at = time.time()
+
+    def lateness(self) -> float:
+        """Return real seconds from the end to the first request that came after it."""
+        over = self._over_at
+        return min(r.time for server in self._servers for r in server.requests if r.time > over) - over
+
+
+@row(50)
+@pytest.mark.parametrize("how", [None, 500, Fault.SILENCE], ids=["refused", "500", "hangs"])
+def test_a_total_outage_of_a_minute_loses_nothing(way: str, count: int, how: int | Fault | None) -> None:
+    """All requests wait it out with a few probes among them, which find its end within 10 s; all are answered."""
+    timeout = 0.25 if how is Fault.SILENCE else 180.0  # real seconds: 10 s at this speed
+    with World(count, speed=40.0, each={"max_concurrency": 5}, timeout=290.0, default_attempt_timeout=timeout) as world:
+        with Outage(world, how) as outage:
+            world.send(way, 60, workers=20)
+        assert not world.failures
+        assert outage.lateness() * world.clock.speed < 10.0 + 5.0
+        detection, probes = count * (10 + 5), count * (60 / 4)
+        assert world.wire <= 60 + detection + probes
+
+
+@row(51)
+def test_during_an_outage_deadlines_hold_and_wires_stay_few(way: str) -> None:
+    """Requests that keep coming fail at their deadline with a typed error; only probes reach the providers."""
+    with World(3, speed=20.0, each={"max_concurrency": 4}) as world:
+        for server in world.servers:
+            server.always(500)
+        world.send(way, 60, workers=12, timeout=5.0)
+        before = world.wire
+        late = _arrive(world, way, 150, over=1.0)
+        assert all(isinstance(result.error, LLMError) for result in world.results)
+        assert late < 5.0 / 20.0 + 1.5
+        assert world.wire - before <= 0.2 * 150
+
+
+def _arrive(world: World, way: str, n: int, over: float) -> float:
+    """Send `n` requests, one after the other has begun; return the longest that one took, in real seconds."""
+
+    def one(number: int) -> float:
+        time.sleep(number * over / n)
+        began = time.monotonic()
+        world.send(way, timeout=5.0)
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(n, thread_name_prefix="fault-matrix") as pool:
+        return max(pool.map(one, range(n)))
+
+
+@row(52)
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_jump_of_the_wall_clock_changes_nothing(
+    way: str, count: int, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither deadlines nor cool-downs hang on the time of day: nothing expires, nothing is sent too early."""
+    with World(count, speed=10.0, timeout=60.0) as world:
+        world.servers[0].fail(429, retry_after=3)
+        world.send(way, 1)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 3600 * hours)
+        world.clock.wall = time.time  # type: ignore[method-assign]
+        world.until(way, lambda: world.servers[0].count >= 2)
+        assert world.gaps()[0] >= 3.0
+        assert not world.failures

@@ -1,0 +1,93 @@
+"""An attempt ends when its time is over, whatever trickles in: every adapter, over real SDKs and sockets.
+
+Timeouts of HTTP libraries are per socket operation; each of these answers would keep them waiting for ever.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from flyllm import DeadlineExceededError, GenerationRequest, LLMManager, RequestError, StreamInterruptedError
+from flyllm.providers.registry import REGISTRY
+from flyllm.testing import Behaviour, Fault, ProviderSimulator, SimulatedProvider, stall
+
+ROWS = [(spec.name, api.name) for spec in REGISTRY.values() for api in spec.apis]
+NEVER = [Fault.SILENCE, Fault.BLACKHOLE, Fault.SLOW_HEADERS, Fault.SLOW_BODY]
+TIMEOUT = 0.4
+HANG = 10.0
+"""Seconds that would show an attempt that was not ended; at this pace the answers take minutes."""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[ProviderSimulator]:
+    with ProviderSimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(params=ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
+def row(request: pytest.FixtureRequest, simulator: ProviderSimulator) -> Iterator[tuple[LLMManager, SimulatedProvider]]:
+    """A manager with one instance of this row, without retries, and its server."""
+    provider, api = request.param
+    server = simulator.add(provider, name=f"{request.node.name}")
+    builder = LLMManager.builder().add_instance(provider, "model-1", "k-0123456789abcdef", api=api)
+    with builder.custom_endpoint(server.url).max_retries(0).default_attempt_timeout(TIMEOUT).build() as manager:
+        manager.warm()
+        yield manager, server
+
+
+@pytest.mark.parametrize("fault", NEVER, ids=lambda fault: fault.name.lower())
+def test_a_call_ends_with_its_attempt(row: tuple[LLMManager, SimulatedProvider], fault: Fault) -> None:
+    """As one timeout; the next call works, on a connection of its own."""
+    manager, server = row
+    server.enqueue(Behaviour(fault=fault, pace=0.2))
+    began = time.monotonic()
+    with pytest.raises(RequestError, match=r"^no answer within the attempt's 0\.4 s") as caught:
+        manager.generate("Hi")
+    assert TIMEOUT <= time.monotonic() - began < HANG
+    assert caught.value.sent
+    assert [attempt.outcome for attempt in caught.value.attempts] == ["RequestError"]
+    assert manager.generate("Hi").success
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENCE, Fault.SLOW_HEADERS], ids=lambda fault: fault.name.lower())
+def test_a_streams_headers_come_within_the_attempt(row: tuple[LLMManager, SimulatedProvider], fault: Fault) -> None:
+    """Until there, a stream is like a call."""
+    manager, server = row
+    server.enqueue(Behaviour(fault=fault, pace=0.2))
+    began = time.monotonic()
+    with pytest.raises(RequestError, match=r"^no answer within the attempt's 0\.4 s"):
+        manager.generate_stream("Hi")
+    assert time.monotonic() - began < HANG
+
+
+def test_a_streams_body_comes_within_the_request(row: tuple[LLMManager, SimulatedProvider]) -> None:
+    """It may take longer than an attempt's timeout, but not longer than the request's."""
+    manager, server = row
+    server.enqueue(Behaviour(fault=Fault.SLOW_BODY, pace=0.1))
+    began = time.monotonic()
+    with pytest.raises((DeadlineExceededError, StreamInterruptedError), match="deadline passed while") as caught:
+        list(manager.generate_stream(GenerationRequest("Hi", timeout=1.0)))
+    assert 1.0 <= time.monotonic() - began < HANG
+    cause = caught.value.cause if isinstance(caught.value, StreamInterruptedError) else caught.value
+    assert isinstance(cause, DeadlineExceededError)
+
+
+def test_a_stream_that_stalls_ends_with_the_request(row: tuple[LLMManager, SimulatedProvider]) -> None:
+    """Comments that keep it alive do not keep it from its deadline."""
+    manager, server = row
+    server.enqueue(Behaviour("one two three four five six", fault=stall(3, ping=0.1)))
+    began = time.monotonic()
+    with pytest.raises((DeadlineExceededError, StreamInterruptedError, RequestError)):
+        list(manager.generate_stream(GenerationRequest("Hi", timeout=1.0)))
+    assert time.monotonic() - began < HANG
+
+
+def test_a_long_stream_outlasts_the_attempts_timeout(row: tuple[LLMManager, SimulatedProvider]) -> None:
+    """Each of its pieces comes in time."""
+    manager, server = row
+    server.enqueue(Behaviour("one two three four five six seven eight", pace=0.15))
+    with manager.generate_stream("Hi") as stream:
+        began = time.monotonic()
+        assert "".join(chunk.content for chunk in stream).split()[-1] == "eight"
+    assert time.monotonic() - began > TIMEOUT
