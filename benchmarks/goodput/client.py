@@ -37,7 +37,7 @@ class BenchManager(LLMManager):
 
     def __init__(self, config: ManagerConfig, clock: Clock) -> None:
         super().__init__(config)
-        self._runtime = assemble(config, (), clock)
+        self._built = assemble(config, (), clock)
 
     @property
     def adapters(self) -> list[Any]:

@@ -79,6 +79,7 @@ def _one_bad() -> list[Scenario]:
         N,
         bars=(_ratio(0.62), *_NONE_LOST),
         model=".66",
+        seeds=3,
     )
     return [
         fast,

@@ -27,6 +27,9 @@ MARGIN = 0.3
 MANY = 10
 """Failures in a row that eject whatever the peers do; as many as were in flight at once, where those are more."""
 
+HOPE = 2
+"""How many failures more it takes for every attempt that has outlasted them, and may yet succeed."""
+
 LONGEST = 30.0
 LONGEST_EJECTION = 3600.0
 RELIEF = 5.0
@@ -148,18 +151,22 @@ class Breaker:
         streak = self._streak
         streak.grow(began, len(under_way) + 1, hard=signal is Signal.HARD)
         self.window.record(now, failed=True)
-        if streak.hard >= HARD_FAILURES or self._hopeless(under_way) or self._worse(now, peers):
+        down = streak.hard >= HARD_FAILURES or self._hopeless(under_way)
+        if down or self._worse(began, now, peers, under_way):
             self._trip(now)
 
     def _hopeless(self, under_way: Sequence[float]) -> bool:
         """Whether all that was in flight has failed: attempts that outlast the failures may yet succeed."""
         streak = self._streak
         enough = max(MANY, streak.most_in_flight)
-        return streak.length >= enough and streak.length >= enough + streak.outlasting(under_way)
+        return streak.length >= enough and streak.length >= enough + HOPE * streak.outlasting(under_way)
 
-    def _worse(self, now: float, peers: Callable[[], tuple[int, int]]) -> bool:
+    def _worse(
+        self, began: float, now: float, peers: Callable[[], tuple[int, int]], under_way: Sequence[float]
+    ) -> bool:
         attempts, failures = self.window.counts(now)
-        rate = failures / attempts
+        # Failures are often quicker than answers: without those on their way it would look worse than it is at first.
+        rate = failures / (attempts + sum(at < began for at in under_way))
         if self._streak.length < SUSPICIOUS and not (attempts >= SAMPLE and rate >= 0.5):
             return False
         peer_attempts, peer_failures = peers()

@@ -130,6 +130,7 @@ class InstanceState:
         "enabled",
         "failures",
         "id",
+        "in_flight",
         "instance",
         "last_selected",
         "last_success",
@@ -151,6 +152,7 @@ class InstanceState:
         self.provider, self.model, self.tasks = instance.provider, instance.model, instance.tasks
         self.enabled = enabled
         self.leases: dict[Lease, None] = {}  # those not yet closed, in the order in which they were given
+        self.in_flight = 0  # how many these are
         self.last_selected = last_selected
         self.requests = self.failures = 0
         self.denied = 0  # 403s in a row without a telling code
@@ -163,11 +165,6 @@ class InstanceState:
         self._clock = clock
         self._estimate = TokenEstimate(instance.provider)
         self._latency = Latency()
-
-    @property
-    def in_flight(self) -> int:
-        """How many attempts are under way."""
-        return len(self.leases)
 
     @property
     def max_concurrency(self) -> int:
@@ -187,7 +184,7 @@ class InstanceState:
     @property
     def has_room(self) -> bool:
         """Whether it may be given one attempt more at once."""
-        return len(self.leases) < self.ceiling.limit
+        return self.in_flight < self.ceiling.limit
 
     def ready_at(self, demand: Demand, now: float) -> float:
         """Return when limits and cool-downs allow an attempt of that `demand`."""

@@ -15,9 +15,12 @@ NOTHING = Demand()
 
 
 class Roster:
-    """The instances by id. `down` are the enabled ones whose breaker is not closed."""
+    """The instances by id.
 
-    __slots__ = ("_tiers", "_tokens", "_up", "down", "states")
+    `down` are the enabled ones whose breaker is not closed; `counts_tokens` says that a limit on tokens is declared.
+    """
+
+    __slots__ = ("_tiers", "_up", "counts_tokens", "down", "states")
 
     def __init__(self) -> None:
         self.states: dict[int, InstanceState] = {}
@@ -28,7 +31,7 @@ class Roster:
         enabled = [s for s in self.states.values() if s.enabled]
         self._up = [s for s in enabled if s.breaker.closed]
         self.down = [s for s in enabled if not s.breaker.closed]
-        self._tokens = any(s.instance.tpm is not None for s in enabled)
+        self.counts_tokens = any(s.instance.tpm is not None for s in enabled)
         self._tiers = len({s.instance.priority for s in enabled}) > 1
 
     def eligible(self, route: Route) -> list[InstanceState]:
@@ -49,7 +52,7 @@ class Roster:
 
     def open(self, now: float) -> list[InstanceState]:
         """Return the instances that can take some attempt now."""
-        free = [s for s in self._up if len(s.leases) < s.ceiling.limit and s.cool_until <= now]
+        free = [s for s in self._up if s.in_flight < s.ceiling.limit and s.cool_until <= now]
         return [s for s in free if not s.limited or s.ready_at(NOTHING, now) <= now]
 
     def free(self, route: Route, candidates: list[InstanceState], now: float) -> list[InstanceState]:
@@ -57,7 +60,7 @@ class Roster:
         able = candidates
         if route.task is not None or route.restricted:
             able = [s for s in able if _may_serve(s, route)]
-        if self._tokens:
+        if self.counts_tokens:
             able = [s for s in able if s.ready_at(route.demand, now) <= now]
         if route.tried:
             able = self._untried(route, able, now)
@@ -99,7 +102,8 @@ class Roster:
     def changes(self, demands: set[Demand], now: float) -> list[float]:
         """Return the times, past ones among them, at which an instance may open to requests of such `demands`."""
         times: list[float] = []
-        for state in (*self._up, *self.down):
+        waiting = [s for s in self._up if s.limited or s.cool_until > now]
+        for state in (*waiting, *self.down):
             for demand in demands if state.instance.tpm is not None else (NOTHING,):
                 times += self._openings(state, demand, now)
         return times

@@ -6,6 +6,7 @@ those that find none wait first come, first served. Not thread-safe: the pool ca
 """
 
 import math
+from collections.abc import Iterable
 
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
@@ -92,7 +93,7 @@ class Scheduler:
         self.waiters.append(waiter)
         self.dispatch()
         if not waiter.settled:
-            self._give_up_on([waiter])
+            self._give_up_on((waiter,))
 
     def withdraw(self, waiter: Waiter) -> None:
         """Take a request out of the queue."""
@@ -104,6 +105,7 @@ class Scheduler:
         state = self.states[lease.instance.id]
         in_flight = len(state.leases)
         del state.leases[lease]  # first, whatever may interrupt the rest
+        state.in_flight = in_flight - 1
         now, verdict, closed = self._clock.monotonic(), report.verdict, state.breaker.closed
         state.end(lease, report, now)
         if verdict.overload:
@@ -113,19 +115,20 @@ class Scheduler:
             self.budget.succeeded(now)
             state.ceiling.succeeded(in_flight, now)
         self._judge(state, lease, report, now)
-        if state.breaker.why is not None:  # the last key of all may just have been refused
-            self.recheck()
-            return
         if state.breaker.closed is not closed:
             self._roster.sort()
-        self.dispatch()
-        if state.cool_until > now + self._max_stall:
-            self._give_up_on(list(self.waiters))
+        refused = state.breaker.why is not None
+        if refused:  # it may have been the last key of all
+            self.recheck()
+        else:
+            self.dispatch()
+        if refused or state.cool_until > now + self._max_stall:
+            self._give_up_on(self.waiters)
 
     def tick(self) -> None:
         """Let the passing of time take effect."""
         self.dispatch()
-        self._give_up_on(list(self.waiters))
+        self._give_up_on(self.waiters)
 
     def recheck(self) -> None:
         """Settle those for whom, after a change of instances, nobody is left."""
@@ -150,9 +153,9 @@ class Scheduler:
         if not self.waiters:
             return math.inf
         now = self._clock.monotonic()
-        tokens = any(s.instance.tpm is not None for s in self.states.values())
-        times = self._roster.changes({w.route.demand for w in self.waiters} if tokens else {NOTHING}, now)
-        times += [waiter.route.not_before for waiter in self.waiters]
+        demands = {waiter.route.demand for waiter in self.waiters} if self._roster.counts_tokens else {NOTHING}
+        times = self._roster.changes(demands, now)
+        times += [waiter.route.not_before for waiter in self.waiters if waiter.route.not_before > now]
         for waiter in self.waiters:  # in the order of their arrival: the first that is not overdue is the next
             times.append(self._stalls_at(waiter, now))
             if waiter.arrived + self._max_stall > now:
@@ -178,6 +181,7 @@ class Scheduler:
         ticket = state.begin(route.demand, now)
         lease = Lease(state.instance, reason, now, self._give_back, demand=route.demand, ticket=ticket, probe=probe)
         state.leases[lease] = None
+        state.in_flight = len(state.leases)
         return lease
 
     def probe(self, route: Route, now: float) -> InstanceState | None:
@@ -232,7 +236,7 @@ class Scheduler:
             if not places:
                 break
             route = waiter.route
-            if route.not_before > now or waiter.settled:
+            if route.not_before > now or waiter.lease is not None:
                 continue
             free = self._roster.free(route, places, now)
             if free and self.may_go(route, now):
@@ -245,8 +249,7 @@ class Scheduler:
         return free[0] if self._strategy is None or len(free) == 1 else self._strategy.select(free)
 
     def _sweep(self) -> None:
-        if any(waiter.settled for waiter in self.waiters):
-            self.waiters = [waiter for waiter in self.waiters if not waiter.settled]
+        self.waiters = [w for w in self.waiters if w.lease is None and w.error is None]
 
     def _reason(self, state: InstanceState, route: Route) -> str:
         if route.last is None:
@@ -292,7 +295,7 @@ class Scheduler:
             stalls = max([waiter.arrived, *(s.last_success for s in self.eligible(waiter.route))]) + self._max_stall
         return stalls
 
-    def _give_up_on(self, waiters: list[Waiter]) -> None:
+    def _give_up_on(self, waiters: Iterable[Waiter]) -> None:
         """Settle those of `waiters` who wait in vain."""
         now = self._clock.monotonic()
         for waiter in waiters:

@@ -68,14 +68,14 @@ class LowestLatency:
     def select(self, candidates: Sequence[View]) -> View:
         """Return the candidate with the lowest expected latency, among equals the least recently selected."""
         now = self._clock.monotonic()
-        measured = {c.id: decayed(c.latency, c.latency_updated, now) for c in candidates if c.latency is not None}
-        assumed = median(measured.values()) if measured else UNMEASURED
-
-        def expected(candidate: View) -> tuple[float, int]:
-            load = 1.0 + candidate.in_flight / candidate.max_concurrency
-            return measured.get(candidate.id, assumed) * load, candidate.last_selected
-
-        return min(candidates, key=expected)
+        latencies = [None if (it := c.latency) is None else decayed(it, c.latency_updated, now) for c in candidates]
+        measured = [latency for latency in latencies if latency is not None]
+        assumed = median(measured) if measured else UNMEASURED
+        loads = (1.0 + c.in_flight / c.max_concurrency for c in candidates)
+        expected = [
+            (assumed if latency is None else latency) * load for latency, load in zip(latencies, loads, strict=True)
+        ]
+        return _lowest(candidates, expected)
 
 
 class RoundRobin:
@@ -122,7 +122,13 @@ class LeastBusy:
 
     def select(self, candidates: Sequence[View]) -> View:
         """Return the least busy candidate, among equals the least recently selected."""
-        return min(candidates, key=lambda c: ((c.in_flight + 1) / c.weight, c.last_selected))
+        return _lowest(candidates, [(c.in_flight + 1) / c.weight for c in candidates])
+
+
+def _lowest(candidates: Sequence[View], costs: Sequence[float]) -> View:
+    """Return the candidate of the lowest cost, among equals the least recently selected."""
+    lowest = min(costs)
+    return min((c for c, cost in zip(candidates, costs, strict=True) if cost == lowest), key=_STAMP)
 
 
 _STRATEGIES: dict[str, Callable[[Clock], Strategy]] = {

@@ -68,11 +68,9 @@ def _http_date(text: str | None) -> datetime | None:
         return None
     try:
         date = parsedate_to_datetime(text)
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        date.timestamp()
     except (ValueError, OverflowError):
         return None
-    return date
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _rfc_3339(text: str) -> datetime | None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from flyllm._clock import SystemClock
+from flyllm._resilience.classification import Exclusion
 from flyllm._resilience.deadline import Deadline
-from flyllm._routing.lease import Lease
+from flyllm._routing.lease import Lease, Report
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import strategy_named
-from flyllm.errors import DeadlineExceededError, ManagerClosedError, NoInstanceError
+from flyllm.errors import DeadlineExceededError, ManagerClosedError, NoInstanceError, RateLimitError
 from tests.concurrency.threads import HANG, together, until
 from tests.unit.fakes import GOOD, instance
 
@@ -39,7 +40,7 @@ def test_a_burst_from_32_threads_spreads_evenly(count: int) -> None:
     assert all(abs(counts[n] - 32 / count) < 1 for n in range(count))
 
 
-@pytest.mark.parametrize("strategy", ["lru", "random", "lowest_latency"])
+@pytest.mark.parametrize("strategy", ["lru", "random", "lowest_latency", "round_robin", "weighted", "least_busy"])
 def test_the_ceilings_hold_and_every_place_comes_back(strategy: str) -> None:
     """Never more leases than max_concurrency per instance, all requests served, none in flight in the end."""
     pool = pool_of(1, 2, 5, strategy=strategy)
@@ -137,27 +138,30 @@ def test_a_waiter_for_another_task_does_not_block_the_queue() -> None:
 
 def test_the_watch_over_time_is_passed_on_when_the_first_in_the_queue_leaves() -> None:
     """Only the first waits for cool-downs to end; when its own deadline takes it away the next one does."""
-    pool = pool_of(1)
-    acquire(pool).close(Report.failure(0.0, RateLimitError("x", retry_after=0.4)))
-    began, served, late = time.monotonic(), list[float](), list[float]()
+    pool, clock = pool_of(1, 8), SystemClock()
+    first_only, second_only = Route(None), Route(None)
+    first_only.exclude(instance(1), Exclusion.INSTANCE)
+    second_only.exclude(instance(0), Exclusion.INSTANCE)
+    held = pool.acquire(first_only, Deadline.after(clock, HANG))
+    refused = pool.acquire(second_only, Deadline.after(clock, HANG))
+    refused.close(Report.failure(0.0, RateLimitError("x", retry_after=0.4)))
+    began, served = clock.monotonic(), list[float]()
 
-    def give_up(seconds: float) -> None:
-        route = Route(None)
-        # Known to come too late, it would not queue: it learns of a pause of its own only there.
-        try:
-            pool.acquire(route, Deadline.after(SystemClock(), seconds))
-        except DeadlineExceededError:
-            late.append(time.monotonic() - began)
+    def give_up() -> None:
+        with pytest.raises(DeadlineExceededError):
+            pool.acquire(first_only, Deadline.after(clock, 0.2))
 
     def wait() -> None:
+        until(lambda: bool(pool._places))
         lease = acquire(pool)
-        served.append(time.monotonic() - began)
+        served.append(clock.monotonic() - began)
         lease.close(GOOD)
 
-    together([wait, wait, wait, lambda: give_up(0.1)])
+    together([give_up, wait, wait, wait])
     assert len(served) == 3
-    assert len(late) == 1
-    assert all(0.4 <= seconds < 5.0 for seconds in served)
+    assert all(0.39 <= seconds < 5.0 for seconds in served)
+    held.close(GOOD)
+    assert pool.in_flight() == 0
 
 
 def test_a_lease_closed_by_many_threads_is_closed_once() -> None:

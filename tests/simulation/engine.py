@@ -96,12 +96,13 @@ class Simulation:
         self._queued = 0
         self._digest = hashlib.blake2b(digest_size=16)
         self._closed = False
-        self.kinds: Counter[Kind] = Counter()
-        self.sent_to: Counter[int] = Counter()
         self.counted = 0
         self.events = 0
         self.finished_at = clock.now
         self.trips: Counter[int] = Counter()
+        self.sends: list[float] = []  # seconds after the start
+        self.sent_to: dict[int, list[float]] = {i.id: [] for i in instances}
+        self.answers: list[float] = []
 
     # What happens from outside
 
@@ -249,8 +250,8 @@ class Simulation:
         server = self.servers[instance.id]
         kind, seconds = server.receive(flight.length, now)
         flight.wire += 1
-        self.kinds[kind] += 1
-        self.sent_to[instance.id] += 1
+        self.sends.append(now - self.began)
+        self.sent_to[instance.id].append(now - self.began)
         self._log("send", flight.number, instance.id, kind, lease.probe)
         self.clock.at(now + min(seconds, timeout), self._end, flight, lease, kind, seconds > timeout)
 
@@ -262,6 +263,7 @@ class Simulation:
         self._log("end", flight.number, lease.instance.id, kind, cut)
         if kind == "ok" and not cut:
             lease.close(Report.success(seconds, _NO_USAGE, None))
+            self.answers.append(self.clock.now - self.began)
             self._finish(flight, "ok")
             return
         error = server.error("hang" if cut else kind)

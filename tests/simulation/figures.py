@@ -129,7 +129,9 @@ SCENARIOS: dict[str, Scenario] = {
     "hole-lowest-latency": Scenario(one_of_four(FAILING), settings=Settings("lowest_latency")),
     "hole-least-busy": Scenario(one_of_four(FAILING), settings=Settings("least_busy")),
     "hangs": Scenario(one_of_four(Outage(0, math.inf, "hang")), declared=HANGING),
-    "hangs-long": Scenario(one_of_four(Outage(0, math.inf, "hang")), 312 * W, declared=HANGING),
+    "hangs-long": Scenario(
+        one_of_four(Outage(0, math.inf, "hang")), 312 * 20, 20, {"max_concurrency": 5, "attempt_timeout": 30.0}
+    ),
     "flaps": Scenario(one_of_four(*(Outage(s, s + 10.0, "error") for s in range(0, 1200, 20)))),
     "down-first": Scenario(one_of_four(Outage(0, 20, "refused"))),
     "storm-first": Scenario(one_of_four(Outage(0, 30, "busy"))),
@@ -148,9 +150,7 @@ SCENARIOS: dict[str, Scenario] = {
     "ceiling-40": _ceiling(40, 256, 94),
     "ceiling-10-least-busy": _ceiling(10, 64, 94, "least_busy"),
     "exactly-enough": _ceiling(8, 32, 94),
-    "rpm-undeclared": Scenario(
-        (Behaviour(rate=Rate(120, 2.0, charged=True)),) * 4, 1440, 20, {}
-    ),
+    "rpm-undeclared": Scenario((Behaviour(rate=Rate(120, 2.0, charged=True)),) * 4, 1440, 20, {}),
     "rpm-minute": Scenario((Behaviour(service=0.5, rate=Rate(60, window=60.0)),) * 4, 1200, 20, {"rpm": 60}),
     "rpm-second": Scenario((Behaviour(service=0.5, rate=Rate(4, 4.0)),) * 4, 1600, 20, {"rpm": 240}),
     "speeds-lowest-latency": _speeds("lowest_latency"),

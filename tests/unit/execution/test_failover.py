@@ -42,7 +42,7 @@ def windows(*sizes: int | None, errors: int = 1) -> tuple[Core, list[FakeProvide
 
 def test_a_prompt_too_long_goes_once_to_a_larger_window() -> None:
     """Not to an equal or an unknown one, and at once."""
-    running, adapters = windows(8_000, None, 8_000, 32_000)
+    running, _ = windows(8_000, None, 8_000, 32_000)
     response = running.run()
     assert [attempt.instance_id for attempt in response.attempts] == [0, 3]
     assert response.success
@@ -51,7 +51,7 @@ def test_a_prompt_too_long_goes_once_to_a_larger_window() -> None:
 
 def test_a_prompt_too_long_for_the_largest_window_is_told_so_at_once() -> None:
     """Each larger window is asked once, then the error comes without a pause."""
-    running, adapters = windows(8_000, 32_000, 128_000, None, errors=4)
+    running, _ = windows(8_000, 32_000, 128_000, None, errors=4)
     response = running.run()
     assert isinstance(response.error, ContextLengthError)
     assert [attempt.instance_id for attempt in response.attempts] == [0, 1, 2]
@@ -82,7 +82,7 @@ GIVEN_UP = [(AuthenticationError, 60.0), (QuotaExceededError, 300.0), (ModelNotF
 @pytest.mark.parametrize(("kind", "seconds"), GIVEN_UP)
 def test_a_refused_instance_is_left_alone_by_all_requests(kind: type[LLMError], seconds: float) -> None:
     """One wire call finds out; the others serve without asking it again until its time is over, then one probe does."""
-    running, (bad, good) = failing(count=2)
+    running, (bad, _) = failing(count=2)
     bad._script = [kind("no")]
     assert [running.run().instance_id for _ in range(5)] == [1] * 5
     running.clock.advance(seconds - 1.0)
@@ -127,7 +127,7 @@ def test_a_refusal_repeated_by_the_probe_doubles_the_time() -> None:
 
 def test_enabling_forgives() -> None:
     """Whoever has put the key right does not wait: the next request goes there, trusted and not as a probe."""
-    running, (adapter,) = failing(AuthenticationError("no"))
+    running, _ = failing(AuthenticationError("no"))
     running.run()
     running.enable(0)
     response = running.run()
@@ -146,7 +146,7 @@ def test_two_doubtful_403s_in_a_row_give_the_key_up() -> None:
 
 @pytest.mark.parametrize("kind", [ContextLengthError, ContentFilterError, InvalidRequestError])
 def test_a_403_whose_reason_is_known_is_no_doubt_about_the_key(kind: type[LLMError]) -> None:
-    """Together says 403 to a prompt that is too long, others to one that is moderated: however often, the key is good."""
+    """Together says 403 to a prompt that is too long, others to a moderated one: the key is good."""
     running, _ = failing(*[kind("HTTP 403", status_code=403)] * 5)
     for _ in range(5):
         assert isinstance(running.run().error, kind)
@@ -182,7 +182,7 @@ def test_an_overloaded_provider_serves_where_it_is_the_only_one() -> None:
 
 def test_a_limited_instance_is_left_alone_by_all_requests() -> None:
     """Retry-After holds for every request until its time is over, and no attempt comes early."""
-    running, (limited, other) = failing(count=2)
+    running, (limited, _) = failing(count=2)
     limited._script = [RateLimitError("x", retry_after=10.0)]
     assert running.run().instance_id == 1
     assert [running.run().instance_id for _ in range(5)] == [1] * 5

@@ -1,5 +1,7 @@
 """Rules of leases."""
 
+import contextlib
+
 import pytest
 
 from flyllm._resilience.classification import Signal, classify
@@ -35,10 +37,8 @@ def test_a_give_back_that_raises_is_not_repeated() -> None:
 
     lease = lease_of(give_back)
     for _ in range(2):
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             lease.close(Report.nothing())
-        except KeyboardInterrupt:
-            pass
     assert len(calls) == 1
 
 

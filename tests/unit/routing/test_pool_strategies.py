@@ -6,11 +6,9 @@ import pytest
 
 from flyllm._routing.lease import Lease
 from flyllm._routing.route import Route
-from flyllm.errors import (
-    ConfigError,
-)
-from tests.unit.fakes import GOOD, ManualClock, instance
-from tests.unit.routing.pools import acquire, deadline, pool_of
+from flyllm.errors import ConfigError, RequestError
+from tests.unit.fakes import GOOD, ManualClock, failed, instance
+from tests.unit.routing.pools import BAD, NEVER, acquire, deadline, only, pool_of
 
 
 class Picks:

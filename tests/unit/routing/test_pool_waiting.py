@@ -333,6 +333,17 @@ def test_the_last_refused_key_fails_those_who_wait(kind: type[LLMError]) -> None
     assert 0.0 < caught.value.retry_after <= 300.0
 
 
+def test_a_refused_key_beside_an_instance_that_is_merely_down_is_no_reason_to_give_up() -> None:
+    """Failures pass by themselves: the request waits for the probe of that one."""
+    clock = ManualClock()
+    pool = pool_of(instance(0), instance(1), clock=clock)
+    pool.acquire(only(0), NEVER).close(failed(AuthenticationError("HTTP 401")))
+    down(pool, 1)
+    lease = pool.acquire(Route(None), deadline(clock))
+    assert (lease.instance.id, lease.probe) == (1, True)
+    assert 1001.0 <= clock.now <= 1006.0
+
+
 def test_who_comes_while_a_refused_key_is_tried_again_waits_for_the_answer() -> None:
     """The probe may find that the key has been put right: then both are served."""
     clock = ManualClock()
@@ -367,6 +378,18 @@ def test_enabling_forgives_what_an_instance_was_left_alone_for(report: Report) -
     assert (lease.probe, clock.now) == (False, 1000.0)
     (snapshot,) = pool.snapshots()
     assert (snapshot.health, snapshot.cooling, snapshot.max_concurrency) == ("closed", 0.0, 64)
+
+
+def test_enabling_forgives_a_doubt_about_the_key() -> None:
+    """The 403s in a row are counted anew."""
+    pool = pool_of(instance(0))
+    for _ in range(3):
+        acquire(pool).close(failed(AuthenticationError("HTTP 403", status_code=403)))
+        assert pool.snapshots()[0].health == "closed"
+        pool.set_enabled(0, enabled=True)
+    for health in ("closed", "open"):
+        acquire(pool).close(failed(AuthenticationError("HTTP 403", status_code=403)))
+        assert pool.snapshots()[0].health == health
 
 
 def test_enabling_forgives_failures_and_lets_those_in_who_wait() -> None:
