@@ -78,7 +78,14 @@ def test_every_error_is_public_and_classified(kind: type[LLMError]) -> None:
 @EVERY
 def test_every_label_is_one_of_the_originals_words(kind: type[LLMError]) -> None:
     """Metric labels come from the closed set of FlyLLM's."""
-    assert kind.label in {"request_error", "api_error", "rate_limit", "parse_error", "provider_disabled", "config_error"}
+    assert kind.label in {
+        "request_error",
+        "api_error",
+        "rate_limit",
+        "parse_error",
+        "provider_disabled",
+        "config_error",
+    }
 
 
 def test_the_drawn_tree_is_the_real_one() -> None:

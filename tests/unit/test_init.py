@@ -34,7 +34,9 @@ def test_the_imports_for_type_checkers_agree_with_the_table() -> None:
     block = next(node for node in tree.body if isinstance(node, ast.If))
     assert ast.unparse(block.test) == "TYPE_CHECKING"
     imports = {
-        node.module: tuple(alias.name for alias in node.names) for node in block.body if isinstance(node, ast.ImportFrom)
+        node.module: tuple(alias.name for alias in node.names)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
     }
     assert imports == flyllm._HOMES
 

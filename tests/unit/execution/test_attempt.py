@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyllm._execution.attempt import Trial, unforeseen
-from flyllm._routing.lease import Outcome
 from flyllm.errors import InvalidRequestError, LLMError, ProviderError, ServerError
+from flyllm.observability.events import Emitter
 from flyllm.providers.base import ProviderRequest
 from flyllm.tasks import TaskDefinition
 from flyllm.types import GenerationRequest, TokenUsage
@@ -146,8 +146,6 @@ def begun() -> tuple[Core, Trial]:
     running = core(instance(0))
     job = running.job()
     lease = running.pool.acquire(job.route, job.deadline)
-    from flyllm.observability.events import Emitter
-
     return running, Trial(job, lease, ProviderRequest("m0", []), running.clock, Emitter([running.recorder]))
 
 

@@ -281,9 +281,7 @@ def test_a_final_answer_at_the_deadline_is_not_called_late() -> None:
         clock.advance(10.0)
         return AuthenticationError("no")
 
-    assert isinstance(
-        core(instance(0, FakeProvider(slow)), clock=clock).run(timeout=10.0).error, AuthenticationError
-    )
+    assert isinstance(core(instance(0, FakeProvider(slow)), clock=clock).run(timeout=10.0).error, AuthenticationError)
 
 
 def test_a_request_that_is_late_already_is_not_sent() -> None:
@@ -356,7 +354,11 @@ def test_the_error_raised_is_the_one_to_act_on() -> None:
 
 def test_the_response_of_a_failure_names_the_instance_of_its_error() -> None:
     """Provider, model, id and name in the response are of one instance: the error's."""
-    running = core(instance(0, FakeProvider(AuthenticationError("x"))), instance(1, FakeProvider(otherwise=ServerError("y"))), max_retries=1)
+    running = core(
+        instance(0, FakeProvider(AuthenticationError("x"))),
+        instance(1, FakeProvider(otherwise=ServerError("y"))),
+        max_retries=1,
+    )
     response = running.run()
     assert (response.instance_id, response.instance_name, response.model) == (0, "i0", "m0")
 

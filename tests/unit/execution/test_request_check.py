@@ -73,7 +73,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"prompt": "x", "params": {1: 2}}, "params must have names as keys, not int"),
     ({"prompt": "x", "provider_params": {"ollama": 5}}, r"provider_params\['ollama'\] must be a dict, not int"),
     ({"prompt": "x", "provider_params": {"ollama": None}}, r"provider_params\['ollama'\] must be a dict, not NoneType"),
-    ({"prompt": "x", "provider_params": {"olama": {}}}, "provider_params names no provider: 'olama'. Valid names: open"),
+    (
+        {"prompt": "x", "provider_params": {"olama": {}}},
+        "provider_params names no provider: 'olama'. Valid names: open",
+    ),
     ({"prompt": "x", "provider_params": {"ollama": {1: 1}}}, "must have names as keys"),
     ({"prompt": "x", "tools": {"a": 1}}, "tools must be a list of dicts, not dict"),
     ({"prompt": "x", "tools": [print]}, r"tools\[0\] must be a dict, not builtin_function_or_method"),
@@ -84,7 +87,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"prompt": "x", "timeout": True}, "timeout must be a number of seconds, not bool"),
     *(
         ({"prompt": "x", "timeout": value}, "timeout must be a number of seconds above 0")
-        for value in (0, -1, math.nan, -math.inf, 10**400, -(10**400), 1e300)
+        for value in (0, -1, math.nan, -math.inf, 10**400, -(10**5000), 1e300)
     ),
 ]
 
@@ -109,7 +112,7 @@ ANYTHING = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.sampled_from([10**400, -(10**5000), math.nan, math.inf])
+    | st.sampled_from([10**400, -(10**400), math.nan, math.inf])
     | st.floats()
     | st.text(st.characters(), max_size=5)
     | st.sampled_from(["\ud800", "user", "role", "content", "openai"])
@@ -123,9 +126,7 @@ ANYTHING = st.recursive(
     ),
     max_leaves=8,
 )
-FIELDS = (
-    "prompt task params messages system provider_params tools tool_choice response_format timeout metadata".split()
-)
+FIELDS = "prompt task params messages system provider_params tools tool_choice response_format timeout metadata".split()
 
 
 @settings(max_examples=200)

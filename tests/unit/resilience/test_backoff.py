@@ -8,7 +8,9 @@ from flyllm._resilience.backoff import CEILING, INITIAL, full_jitter, respectful
 from tests.unit.fakes import ManualClock
 
 
-@pytest.mark.parametrize(("rounds", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (10**6, 8.0)])
+@pytest.mark.parametrize(
+    ("rounds", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (10**6, 8.0)]
+)
 def test_the_bound_doubles_up_to_the_ceiling(rounds: int, bound: float) -> None:
     """The pause is drawn between nothing and a bound that doubles from half a second to eight."""
     clock = ManualClock()

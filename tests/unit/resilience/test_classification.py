@@ -86,7 +86,9 @@ def test_the_error_raised_is_the_last_of_the_most_actionable(failures: list[LLME
     assert chosen is [error for error in failures if classify(error).actionable == best][-1]
 
 
-@pytest.mark.parametrize("first", ["AuthenticationError", "QuotaExceededError", "InvalidRequestError", "RateLimitError"])
+@pytest.mark.parametrize(
+    "first", ["AuthenticationError", "QuotaExceededError", "InvalidRequestError", "RateLimitError"]
+)
 @pytest.mark.parametrize("then", ["ServerError", "RequestError", "ParseError", "NoInstanceError"])
 def test_what_the_owner_can_act_on_beats_what_passes_by_itself(first: str, then: str) -> None:
     """A wrong key is not hidden by a later hiccup of another instance."""
