@@ -45,9 +45,15 @@ class Runtime:
         number = next(self.numbers)
         settings = _settings(config)
         adapter = self.adapters[number] = LazyProvider(settings)
-        instance = _instance(number, config, settings, adapter, self.config.attempt_timeout)
+        instance = _instance(number, self._name(number, config), config, settings, adapter, self.config.attempt_timeout)
         self.pool.add(instance, enabled=config.enabled)
         return number
+
+    def _name(self, number: int, config: InstanceConfig) -> str:
+        """Return a name of its own also for the second key of one model, so that ledger and logs tell them apart."""
+        name = f"{config.provider}/{config.model}"
+        taken = any(snapshot.name == name for snapshot in self.pool.snapshots())
+        return config.name or (f"{name}#{number}" if taken else name)
 
 
 def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
@@ -102,11 +108,16 @@ def _settings(config: InstanceConfig) -> ProviderSettings:
 
 
 def _instance(
-    number: int, config: InstanceConfig, settings: ProviderSettings, adapter: Provider, attempt_timeout: float
+    number: int,
+    name: str,
+    config: InstanceConfig,
+    settings: ProviderSettings,
+    adapter: Provider,
+    attempt_timeout: float,
 ) -> Instance:
     return Instance(
         id=number,
-        name=config.name or f"{settings.spec.name}/{config.model}",
+        name=name,
         provider=settings.spec.name,
         model=config.model,
         tasks=frozenset(config.tasks),

@@ -1,5 +1,6 @@
 """The façade: one `LLMManager` over all instances. It checks what it is given and delegates the rest."""
 
+import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,7 +28,8 @@ from flyllm.observability.usage import usage_table
 from flyllm.tasks import TaskDefinition
 from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, ProviderType, TokenUsage
 
-Requests = Sequence[GenerationRequest | str]
+logger = logging.getLogger("flyllm.manager")
+
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
 
@@ -122,6 +124,7 @@ class LLMManager:
         Takes what the builder's `add_instance` takes. Raises ConfigError, and then nothing has changed.
         """
         added, faults = ManagerBuilder(_unbuilt).add_instance(provider, model, api_key, tasks=tasks, **options).draft()
+        del api_key  # a report of the error that shows local variables must not show it
         with self._adding:
             config = replace(self._config, instances=(*self._config.instances, *added.instances))
             self._config = validated(config, faults)
@@ -153,6 +156,7 @@ class LLMManager:
 
         With `instance` (id or name) that one's. Raises LLMError where none of them can tell.
         """
+        self._refuse_if_closed()
         chosen = [s.id for s in self.instances if s.enabled] if instance is None else [self._id(instance)]
         found: dict[tuple[str, str], ModelInfo] = {}
         failed: LLMError | None = None
@@ -179,7 +183,10 @@ class LLMManager:
         runtime.pool.close()
         runtime.reaper.stop()
         for adapter in list(runtime.adapters.values()):
-            adapter.close()
+            try:
+                adapter.close()
+            except Exception as exc:  # an SDK that cannot close must not keep the others open
+                logger.warning("connections could not be closed: %s", type(exc).__name__)
 
     def __enter__(self) -> Self:
         return self
@@ -202,8 +209,7 @@ class LLMManager:
         return self._runtime.call.run(self._job(request, overall))
 
     def _job(self, request: GenerationRequest, overall: Deadline | None) -> Job:
-        if self._runtime.closed.is_set():
-            raise ManagerClosedError("the manager is closed")
+        self._refuse_if_closed()
         check_request(request)
         clock = self._runtime.clock
         task = self._tasks.get(request.task) if request.task is not None else None
@@ -211,6 +217,10 @@ class LLMManager:
         if overall is not None:
             deadline = min(deadline, overall, key=lambda d: d.at)
         return Job(request, task, deadline, Route(request.task), clock.monotonic())
+
+    def _refuse_if_closed(self) -> None:
+        if self._runtime.closed.is_set():
+            raise ManagerClosedError("the manager is closed")
 
     def _timeout(self, request: GenerationRequest, task: TaskDefinition | None, *, batch: bool) -> float | None:
         own = request.timeout or (task.timeout if task is not None else None)
@@ -220,9 +230,12 @@ class LLMManager:
         return self._config.max_workers or default_workers([s.max_concurrency for s in self.instances if s.enabled])
 
     def _id(self, instance: int | str) -> int:
-        for snapshot in self.instances:
-            if instance in (snapshot.id, snapshot.name):
-                return snapshot.id
+        found = [snapshot.id for snapshot in self.instances if instance in (snapshot.id, snapshot.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(map(str, found))
+            raise ConfigError(f"{len(found)} instances are called {instance!r}: use an id: {ids}")
         known = ", ".join(f"{s.id} ({s.name})" for s in self.instances)
         raise ConfigError(f"there is no instance {instance!r}. Instances: {known or 'none'}")
 

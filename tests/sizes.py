@@ -29,7 +29,9 @@ def summary(sizes: dict[str, int]) -> str:
     """Return count, median, 90th percentile and maximum of `sizes`."""
     lines = sorted(sizes.values())
     longest = max(sizes, key=lambda name: sizes[name])
-    return f"{len(lines)}: median {median(lines):.0f}, p90 {quantiles(lines, n=10)[-1]:.0f}, max {lines[-1]} ({longest})"
+    return (
+        f"{len(lines)}: median {median(lines):.0f}, p90 {quantiles(lines, n=10)[-1]:.0f}, max {lines[-1]} ({longest})"
+    )
 
 
 if __name__ == "__main__":

@@ -135,12 +135,16 @@ def test_a_waiter_for_another_task_does_not_block_the_queue() -> None:
 
 def test_a_lease_closed_by_many_threads_is_closed_once() -> None:
     """A stream may be closed by its consumer, another thread and the reaper at the same moment."""
-    for _ in range(30):
-        pool = pool_of(5)
-        leases = [acquire(pool) for _ in range(3)]
-        together([lambda: [lease.close(Outcome.SUCCESS, 0.1) for lease in leases]] * 8)
-        (snapshot,) = pool.snapshots()
-        assert (snapshot.in_flight, snapshot.requests) == (0, 3)
+    pool = pool_of(100)
+    leases = [acquire(pool) for _ in range(100)]
+
+    def close_all() -> None:
+        for lease in leases:
+            lease.close(Outcome.SUCCESS, 0.1)
+
+    together([close_all] * 8)
+    (snapshot,) = pool.snapshots()
+    assert (snapshot.in_flight, snapshot.requests) == (0, 100)
 
 
 def test_closing_the_pool_frees_all_waiters() -> None:

@@ -114,7 +114,7 @@ def test_a_host_set_before_the_import_changes_nothing(server: ReplayServer, name
         "print(made.generate(request()).content, logging.getLogger().handlers)"
     )
     settings = {"CO_API_URL": "http://127.0.0.1:9", "MISTRAL_DEBUG": "1", "MISTRAL_SDK_TELEMETRY": "dedicated"}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **settings}, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("Hi []\n", "")

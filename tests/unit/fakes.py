@@ -42,6 +42,9 @@ ALL_PARAMS = {
 }
 
 
+USAGE = TokenUsage(3, 2, 5)
+
+
 class ManualClock:
     """A `Clock` that stands still. `advance` and `wait` move it, and run on the way what `at` put on the agenda."""
 
@@ -155,7 +158,7 @@ class FakeProvider:
         return step
 
 
-def completion(content: str = "ok", usage: TokenUsage = TokenUsage(3, 2, 5), **fields: Any) -> Completion:
+def completion(content: str = "ok", usage: TokenUsage = USAGE, **fields: Any) -> Completion:
     return Completion(content=content, finish_reason="stop", usage=usage, request_id="call-1", **fields)
 
 

@@ -127,7 +127,7 @@ def test_strict_raises_where_nobody_takes_all() -> None:
 
 
 def test_strict_after_a_failure_raises_what_the_owner_can_act_on() -> None:
-    """If the one that takes all fails, and the rest cannot take them, the refusal or the failure is raised, not a bug."""
+    """If the one that takes all fails, and the rest cannot take them, its failure is raised."""
     running = core(
         instance(0, FakeProvider(otherwise=ServerError("x"))),
         instance(1, api=api(NO_TOP_K)),
@@ -218,7 +218,7 @@ def test_an_observer_that_interrupts_does_not_keep_the_place() -> None:
 
 def test_an_error_learns_where_it_happened() -> None:
     """A failed attempt names provider, model and instance, and keeps what the adapter knew better."""
-    running, trial = begun()
+    _, trial = begun()
     error = ServerError("x", provider="proxy")
     trial.fail(error)
     assert (error.provider, error.model, error.instance) == ("proxy", "m0", "i0")

@@ -1,5 +1,7 @@
 """Rules of leases."""
 
+from contextlib import suppress
+
 from flyllm._routing.lease import Lease, Outcome
 from tests.unit.fakes import instance
 
@@ -24,8 +26,6 @@ def test_a_give_back_that_raises_is_not_repeated() -> None:
 
     lease = Lease(instance(1), "lru", give_back)
     for _ in range(2):
-        try:
+        with suppress(KeyboardInterrupt):
             lease.close(Outcome.IGNORED, 0.0)
-        except KeyboardInterrupt:
-            pass
     assert len(calls) == 1

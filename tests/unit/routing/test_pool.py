@@ -48,7 +48,7 @@ def acquire(pool: Pool, task: str | None = None) -> Lease:
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("burst", [1, 10, 47])
 def test_a_burst_spreads_evenly_under_lru(count: int, burst: int) -> None:
-    """N requests at once over k equal instances: each gets N/k, one more or less; stamped when chosen, not when done."""
+    """N requests at once over k equal instances: each gets N/k, one more or less, as they are stamped when chosen."""
     pool = pool_of(*(instance(n) for n in range(count)), strategy="lru")
     leases = [acquire(pool) for _ in range(burst)]
     counts = Counter(lease.instance.id for lease in leases)
@@ -233,6 +233,37 @@ def test_disabling_one_of_two_leaves_the_waiters() -> None:
     assert (lease.instance.id, clock.now) == (1, 1003.0)
 
 
+def test_a_newcomer_does_not_queue_behind_those_who_wait_for_something_else() -> None:
+    """A free place is taken at once by whoever can use it, although others wait for another task."""
+    clock = ManualClock()
+    pool = pool_of(
+        instance(0, max_concurrency=1, tasks=frozenset({"a"})), instance(1, tasks=frozenset({"b"})), clock=clock
+    )
+    held = acquire(pool, "a")
+    clock.at(1.0, lambda: served.append(acquire(pool, "b").instance.id))
+    clock.at(2.0, lambda: held.close(Outcome.SUCCESS, 2.0))
+    served: list[int] = []
+    pool.acquire(Route("a"), deadline(clock))
+    assert served == [1]
+
+
+def test_a_waiter_whose_last_hope_goes_may_return_to_what_it_tried() -> None:
+    """It waited for an untried instance; when that is disabled it takes a tried one, chosen without user code."""
+    clock = ManualClock()
+
+    def guard(candidates: Any) -> Any:
+        assert not pool._lock.locked()
+        return candidates[-1]
+
+    pool = pool_of(instance(0), instance(1), instance(2, max_concurrency=1), strategy=Picks(guard), clock=clock)
+    acquire(pool)
+    route = Route(None)
+    route.mark_tried(pool.instance(0), None)
+    route.mark_tried(pool.instance(1), None)
+    clock.at(1.0, lambda: pool.set_enabled(2, enabled=False))
+    assert pool.acquire(route, deadline(clock)).instance.id == 0
+
+
 @pytest.mark.parametrize("how", ["enable", "add"])
 def test_an_instance_that_comes_serves_the_waiters(how: str) -> None:
     """Enabling or adding an instance ends the waiting at once."""
@@ -286,7 +317,7 @@ def test_an_empty_pool_says_so() -> None:
 def test_an_unknown_task_names_the_known_ones() -> None:
     """A misspelt task can be corrected from the message."""
     pool = pool_of(instance(0, tasks=frozenset({"summary", "chat"})), instance(1))
-    with pytest.raises(NoInstanceError, match="^no instance supports task 'sumary'. Supported tasks: chat, summary$"):
+    with pytest.raises(NoInstanceError, match=r"^no instance supports task 'sumary'\. Supported tasks: chat, summary$"):
         acquire(pool, "sumary")
     with pytest.raises(NoInstanceError, match="Supported tasks: none"):
         acquire(pool_of(instance(1)), "x")
