@@ -28,6 +28,7 @@ from flyllm import (
 )
 from flyllm._secret import Secret
 from flyllm.config.model import InstanceConfig, ManagerConfig
+from tests.concurrency.threads import together
 from tests.unit.fakes import FakeProvider, Recorder
 
 CANARY = "sk-canary-4f1d9b7e03aa55c2"
@@ -363,21 +364,18 @@ def test_an_instance_that_is_wrong_changes_nothing(arguments: Any, fault: str) -
 
 def test_instances_added_from_many_threads_are_all_there() -> None:
     """No addition is lost, and each name is given once."""
-    manager, errors = built().manager, []
+    manager, refused = built().manager, []
 
     def add() -> None:
+        manager.add_instance("ollama", "same")
         try:
-            manager.add_instance("ollama", "same")
+            manager.add_instance("ollama", "same", name="mine")
         except ConfigError as error:
-            errors.append(error)
+            refused.append(error)
 
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert errors == []
-    assert len({instance.name for instance in manager.instances}) == 9
+    together([add] * 8)
+    assert len(refused) == 7
+    assert len({instance.name for instance in manager.instances}) == len(manager.instances) == 10
 
 
 # Usage

@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyllm.errors import ServerError
+from flyllm.observability import debug_files
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import AttemptEvent
 from flyllm.types import Attempt, GenerationRequest, TokenUsage
+from tests.concurrency.threads import together
 
 REQUEST = GenerationRequest("What?", task="t", system="Be brief", metadata={"job": 7})
 
@@ -135,36 +138,30 @@ def test_no_model_name_leaves_the_folder(model: str, tmp_path_factory: pytest.Te
 
 def test_sixteen_threads_write_one_valid_file(tmp_path: Path) -> None:
     """No entry of concurrent attempts is lost or torn."""
-    files, barrier = DebugFiles(str(tmp_path)), threading.Barrier(16)
+    files = DebugFiles(str(tmp_path))
 
     def work(number: int) -> None:
-        barrier.wait(20)
         for n in range(10):
             files.on_attempt(event(f"{number}-{n}" * 50))
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    together(partial(work, number) for number in range(16))
     assert len({entry["output"]["content"] for entry in read(tmp_path)}) == 160
 
 
-def test_two_writers_of_one_path_do_not_spoil_it(tmp_path: Path) -> None:
-    """A forked worker or a second manager begun in the same second has the same path; both write whole entries."""
-    writers, barrier = [DebugFiles(str(tmp_path)) for _ in range(4)], threading.Barrier(4)
+def test_two_writers_of_one_path_do_not_spoil_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked worker or a second manager begun in the same second has the same path; one writes at a time."""
+    write, inside = debug_files._write, []
 
-    def work(files: DebugFiles) -> None:
-        barrier.wait(20)
-        for n in range(20):
-            files.on_attempt(event(f"{id(files)}-{n}" * 100))
+    def slowly(file: Any, at: int, text: bytes) -> None:
+        inside.append(at)
+        threading.Event().wait(0.02)  # time for the others, if nothing holds them
+        assert len(inside) == 1
+        write(file, at, text)
+        inside.clear()
 
-    threads = [threading.Thread(target=work, args=(files,)) for files in writers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len({entry["output"]["content"] for entry in read(tmp_path)}) == 80
+    monkeypatch.setattr(debug_files, "_write", slowly)
+    together(partial(DebugFiles(str(tmp_path)).on_attempt, event(f"{number}")) for number in range(4))
+    assert {entry["output"]["content"] for entry in read(tmp_path)} == {"0", "1", "2", "3"}
 
 
 @pytest.mark.parametrize(
@@ -206,11 +203,7 @@ def test_a_disk_that_fails_costs_one_warning(spoil: Any, tmp_path: Path, caplog:
     spoil(tmp_path / "debug")
     files = DebugFiles(str(tmp_path / "debug"))
     with caplog.at_level(logging.WARNING, "flyllm.debug_files"):
-        threads = [threading.Thread(target=files.on_attempt, args=(event(),)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
+        together([partial(files.on_attempt, event())] * 8)
     (record,) = caplog.records
     assert record.getMessage().startswith(f"debug files cannot be written in {tmp_path / 'debug'}: ")
     assert record.exc_info is None
@@ -218,8 +211,6 @@ def test_a_disk_that_fails_costs_one_warning(spoil: Any, tmp_path: Path, caplog:
 
 def test_a_disk_that_fills_up_leaves_a_valid_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry that did not fit is taken back whole; later ones follow the last good one."""
-    from flyllm.observability import debug_files
-
     files = DebugFiles(str(tmp_path))
     files.on_attempt(event("first"))
     write, full = debug_files._write, [True]
@@ -241,8 +232,6 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_half_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first entry, too, is there whole or not at all."""
-    from flyllm.observability import debug_files
-
     files, write, full = DebugFiles(str(tmp_path)), debug_files._write, [True]
 
     def filling(file: Any, at: int, text: bytes) -> None:

@@ -1,12 +1,13 @@
 """Rules of handing events to observers."""
 
 import logging
-import threading
+from functools import partial
 
 import pytest
 
 from flyllm.observability.events import AttemptEvent, Emitter, RequestEvent
 from flyllm.types import Attempt, GenerationRequest, LLMResponse
+from tests.concurrency.threads import together
 from tests.unit.fakes import Recorder, core, instance
 
 ATTEMPT = AttemptEvent(
@@ -60,18 +61,9 @@ def test_two_broken_observers_are_two_lines(caplog: pytest.LogCaptureFixture) ->
 
 def test_many_threads_log_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """Once means once, also when the observer fails in many threads at the same time."""
-    emitter, barrier = Emitter([Broken()]), threading.Barrier(16)
-
-    def work() -> None:
-        barrier.wait(20)
-        emitter.attempt(ATTEMPT)
-
-    threads = [threading.Thread(target=work) for _ in range(16)]
+    emitter = Emitter([Broken()])
     with caplog.at_level(logging.ERROR, "flyllm.observability"):
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
+        together([partial(emitter.attempt, ATTEMPT)] * 16)
     assert len(caplog.records) == 1
 
 

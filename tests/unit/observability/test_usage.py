@@ -1,10 +1,11 @@
 """Rules of the token ledger and its table."""
 
-import threading
+from functools import partial
 
 from flyllm.observability.events import AttemptEvent
 from flyllm.observability.usage import UsageLedger, usage_table
 from flyllm.types import Attempt, GenerationRequest, TokenUsage
+from tests.concurrency.threads import together
 
 REQUEST = GenerationRequest("x")
 ZERO = TokenUsage(0, 0, 0, 0, 0)
@@ -43,18 +44,13 @@ def test_a_sum_with_an_estimate_says_so() -> None:
 
 def test_totals_are_exact_from_many_threads() -> None:
     """No update of 32 threads is lost."""
-    ledger, barrier = UsageLedger(), threading.Barrier(32)
+    ledger = UsageLedger()
 
     def work(number: int) -> None:
-        barrier.wait(20)
         for _ in range(100):
             ledger.on_attempt(event(number % 4, TokenUsage(1, 2, 3, 1, 2)))
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    together(partial(work, number) for number in range(32))
     assert ledger.total() == TokenUsage(3200, 6400, 9600, 3200, 6400)
     assert [ledger.of(n).total_tokens for n in range(4)] == [2400] * 4
 

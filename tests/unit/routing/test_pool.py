@@ -240,11 +240,11 @@ def test_a_newcomer_does_not_queue_behind_those_who_wait_for_something_else() ->
         instance(0, max_concurrency=1, tasks=frozenset({"a"})), instance(1, tasks=frozenset({"b"})), clock=clock
     )
     held = acquire(pool, "a")
-    clock.at(1.0, lambda: served.append(acquire(pool, "b").instance.id))
+    clock.at(1.0, lambda: served.append((acquire(pool, "b").instance.id, clock.now)))
     clock.at(2.0, lambda: held.close(Outcome.SUCCESS, 2.0))
-    served: list[int] = []
+    served: list[tuple[int, float]] = []
     pool.acquire(Route("a"), deadline(clock))
-    assert served == [1]
+    assert served == [(1, 1001.0)]
 
 
 def test_a_waiter_whose_last_hope_goes_may_return_to_what_it_tried() -> None:
