@@ -26,10 +26,11 @@ from flyllm import (
     TaskDefinition,
     TokenUsage,
 )
+from flyllm._assembly import assemble
 from flyllm._secret import Secret
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from tests.concurrency.threads import together
-from tests.unit.fakes import FakeProvider, Recorder
+from tests.unit.fakes import FakeProvider, ManualClock, Recorder
 
 CANARY = "sk-canary-4f1d9b7e03aa55c2"
 
@@ -230,13 +231,16 @@ def test_a_batch_uses_the_workers_it_is_told() -> None:
 
 def test_the_deadline_of_a_batch_covers_all_of_it() -> None:
     """What has not been answered by then is a DeadlineExceededError in its place."""
-    gate = threading.Event()
+    clock = ManualClock()
 
     def slow(request: Any) -> str:
-        gate.wait(0.2)
+        clock.advance(5.0)
         return "late"
 
-    responses = built(FakeProvider(otherwise=slow)).manager.batch_generate(["x"] * 4, max_workers=1, deadline=0.05)
+    manager = built().manager
+    manager._runtime = assemble(manager._config, clock=clock)
+    Plugged(manager, FakeProvider(otherwise=slow))
+    responses = manager.batch_generate(["x"] * 4, max_workers=1, deadline=3.0)
     assert responses[0].content == "late"  # an attempt under way is its adapter's to end
     assert [type(response.error) for response in responses[1:]] == [DeadlineExceededError] * 3
 
@@ -468,9 +472,9 @@ def test_leaving_the_with_closes_also_after_an_error() -> None:
 
 def test_building_starts_nothing() -> None:
     """No thread, no connection, no SDK before the first request."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     manager = LLMManager.builder().add_instance("ollama", "m").build()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     assert manager._runtime.adapters[0]._adapter is None
 
 
@@ -531,3 +535,14 @@ def test_the_configuration_prints_no_key() -> None:
     config = ManagerConfig(instances=(InstanceConfig("openai", "m", Secret(CANARY)),))
     assert CANARY not in repr(config)
     assert CANARY not in json.dumps(repr(config.instances[0]))
+
+
+def test_fields_of_a_request_may_be_given_by_name() -> None:
+    """`timeout` and `system` given to generate() are the request's, not parameters on the wire; others are."""
+    adapter = FakeProvider()
+    running = built(adapter)
+    running.manager.generate("Hi", system="Be brief", timeout=5.0, top_p=0.5)
+    (sent,) = adapter.requests
+    assert sent.messages[0] == {"role": "system", "content": "Be brief"}
+    assert sent.params == {"top_p": 0.5}
+    assert sent.timeout <= 5.0
