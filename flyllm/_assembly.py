@@ -1,6 +1,7 @@
 """The one file that wires the layers: from a validated configuration to a running system."""
 
 import itertools
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from flyllm.providers.base import Provider, ProviderSettings
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.lazy import LazyProvider
 from flyllm.providers.registry import provider_spec
+
+logger = logging.getLogger("flyllm.manager")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Runtime:
         self.closed.set()
         wind_down(self.pool, self.scope, self.clock, grace)
         for adapter in list(self.adapters.values()):
-            adapter.close()
+            try:
+                adapter.close()
+            except Exception as exc:  # an SDK that cannot close must not keep the others open
+                logger.warning("connections could not be closed: %s", type(exc).__name__)
         self.reaper.stop()
 
     def _name(self, number: int, config: InstanceConfig) -> str:

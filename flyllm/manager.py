@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,8 @@ from flyllm.observability.events import Observer
 from flyllm.observability.usage import usage_table
 from flyllm.tasks import TaskDefinition
 from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, ProviderType, TokenUsage
+
+_FIELDS = frozenset(field.name for field in fields(GenerationRequest))
 
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
@@ -70,7 +72,9 @@ class LLMManager:
         return cls(config_from_dict(config))
 
     def generate(self, request: GenerationRequest | str, *, task: str | None = None, **params: Any) -> LLMResponse:
-        """Answer one request, or a prompt with parameters: `generate("Hi", task="chat", max_tokens=50)`.
+        """Answer one request, or a prompt: `generate("Hi", task="chat", max_tokens=50, system="Be brief")`.
+
+        Names of `GenerationRequest`'s fields (system, timeout, ...) set those, all others are parameters.
 
         Raises the LLMError that its owner can act on best; `error.attempts` is the ledger of all attempts.
         """
@@ -266,15 +270,21 @@ class LLMManager:
         raise ConfigError(f"there is no instance {instance!r}. Instances: {known or 'none'}")
 
 
-def _request(request: GenerationRequest | str, task: str | None, params: dict[str, Any]) -> GenerationRequest:
+def _request(request: GenerationRequest | str, task: str | None, options: dict[str, Any]) -> GenerationRequest:
+    """Return the request with `options`: fields of `GenerationRequest` by their names, all others as parameters."""
     if isinstance(request, str):
-        return GenerationRequest(request, task=task, params=params)
-    if not isinstance(request, GenerationRequest):
+        request = GenerationRequest(request)
+    elif not isinstance(request, GenerationRequest):
         raise ConfigError(f"a request must be a GenerationRequest or text, not {type(request).__name__}")
-    changes: dict[str, Any] = {"params": {**(request.params or {}), **params}} if params else {}
+    if task is None and not options:
+        return request
+    changes = {name: value for name, value in options.items() if name in _FIELDS}
+    params = {name: value for name, value in options.items() if name not in _FIELDS}
+    if params:
+        changes["params"] = {**(changes.get("params") or request.params or {}), **params}
     if task is not None:
         changes["task"] = task
-    return replace(request, **changes) if changes else request
+    return replace(request, **changes)
 
 
 def _demand(request: GenerationRequest, task: TaskDefinition | None) -> Demand:

@@ -1,7 +1,7 @@
 """The values that users hand in and get back. All are immutable and picklable."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -60,8 +60,14 @@ class TokenUsage:
         return "estimated" if name in self.estimated else "reported"
 
     def __add__(self, other: "TokenUsage") -> "TokenUsage":
-        sums = {f.name: _sum(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)[:5]}
-        return TokenUsage(**sums, estimated=self.estimated | other.estimated)
+        return TokenUsage(
+            prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
+            total_tokens=_sum(self.total_tokens, other.total_tokens),
+            cached_tokens=_sum(self.cached_tokens, other.cached_tokens),
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            estimated=self.estimated | other.estimated,
+        )
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

@@ -72,20 +72,28 @@ def _encodable(text: str) -> bool:
 
 def _message_faults(messages: Any) -> Iterator[str]:
     yield from _list_faults("messages", messages, "a dict with role and content")
-    if not _is_list(messages):
-        return
-    for n, message in enumerate(messages):
-        if not isinstance(message, Mapping):
-            continue
-        role, content = message.get("role"), message.get("content")
-        if not isinstance(role, str):
-            yield f"messages[{n}] needs a role. Valid roles: {', '.join(ROLES)}"
-        elif role not in ROLES:
-            yield f"messages[{n}] has role {role[:40]!r}. Valid roles: {', '.join(ROLES)}"
-        if isinstance(content, str):
-            yield from _text_faults(f"messages[{n}].content", content)
-        elif not _is_list(content) and not (content is None and role == "assistant"):
-            yield f"messages[{n}].content must be text or a list of parts, not {_type(content)}"
+    if _is_list(messages):
+        for n, message in enumerate(messages):
+            if isinstance(message, Mapping):
+                yield from _role_faults(f"messages[{n}]", message.get("role"))
+                yield from _content_faults(f"messages[{n}].content", message.get("content"), message.get("role"))
+
+
+def _role_faults(where: str, role: Any) -> Iterator[str]:
+    if not isinstance(role, str):
+        yield f"{where} needs a role. Valid roles: {', '.join(ROLES)}"
+    elif role not in ROLES:
+        yield f"{where} has role {role[:40]!r}. Valid roles: {', '.join(ROLES)}"
+
+
+def _content_faults(where: str, content: Any, role: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield from _text_faults(where, content)
+    elif content is None:
+        if not (isinstance(role, str) and role == "assistant"):  # which may have called tools instead
+            yield f"{where} must be text or a list of parts, not NoneType"
+    elif not _is_list(content):
+        yield f"{where} must be text or a list of parts, not {_type(content)}"
 
 
 def _list_faults(name: str, values: Any, what: str = "a dict") -> Iterator[str]:

@@ -6,6 +6,9 @@ from flyllm.observability.events import AttemptEvent, RequestEvent
 
 logger = logging.getLogger("flyllm.requests")
 
+# An application that sets up no logging gets no lines on its stderr; one that does gets these by its own rules.
+logging.getLogger("flyllm").addHandler(logging.NullHandler())
+
 
 class RequestLog:
     """Writes one line per failed attempt and per failed request to `flyllm.requests`."""

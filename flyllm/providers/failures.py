@@ -77,15 +77,17 @@ _BY_TEXT: tuple[tuple[type[APIError], re.Pattern[str]], ...] = (
     (
         ContextLengthError,
         re.compile(
-            r"(?i)prompt (is )?too long|maximum context length|than the context length|context window|too many (input )?tokens"
-            r"|exceeds the maximum (number of )?(allowed )?tokens|input token count|max_new_tokens. must be"
+            r"(?i)prompt (is )?too long|maximum context length|than the context length|context window"
+            r"|too many (input )?tokens|exceeds the maximum (number of )?(allowed )?tokens|input token count"
+            r"|max_new_tokens. must be"
         ),
     ),
     (QuotaExceededError, re.compile(r"(?i)credit balance is too low|spend(ing)? limit")),
     (
         ContentFilterError,
         re.compile(
-            r"(?i)content management policy|content filter|violating our usage policy|(flagged|blocked) (by|for) moderation|requires moderation"
+            r"(?i)content management policy|content filter|violating our usage policy"
+            r"|(flagged|blocked) (by|for) moderation|requires moderation"
         ),
     ),
     (AuthenticationError, re.compile(r"(?i)api key not valid|invalid api token")),

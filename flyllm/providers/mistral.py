@@ -21,8 +21,8 @@ from flyllm.providers.streaming import EventStream, drain
 from flyllm.providers.undecoded import UndecodedAdapter, answer, encode
 from flyllm.types import ModelInfo
 
-_MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
 # Never sent. Model objects because the SDK builds a pydantic class per call for each value that is none.
+_MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
 _RESPONSE_FORMAT, _PREDICTION = ResponseFormat(), Prediction(content="")
 _TOOL_CHOICE = ToolChoice.model_validate({"function": {"name": ""}})
 

@@ -1,7 +1,7 @@
 """Adapter for Ollama's own API through the ollama SDK.
 
-Requests are built by the SDK, which knows fewer keywords of tool schemas than the server (nested properties and
-`anyOf` are lost) and leaves empty content out; the API `chat_completions` has neither limit.
+The SDK finds the address, sends, and raises for refusals. Bodies are made here: its models of them lose nested
+properties and `anyOf` of tool schemas and empty content, and read an image from disk where its text names a file.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from flyllm.providers.payload import dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed
 from flyllm.providers.sse import lines
 from flyllm.providers.streaming import EventStream, drain
-from flyllm.providers.undecoded import UndecodedAdapter, answer
+from flyllm.providers.undecoded import UndecodedAdapter, answer, encode
 from flyllm.types import ModelInfo
 
 
@@ -43,12 +43,16 @@ class OllamaChat(UndecodedAdapter):
         )
 
     def body(self, request: ProviderRequest) -> dict[str, Any]:
-        """Return the arguments of a call, which are its body but for the images: those are bytes."""
+        """Return the body of a call, without what says whether it streams."""
         return ollama_wire.body(request, self.settings.api)
+
+    def content(self, body: dict[str, Any]) -> bytes:
+        """Return the bytes to send in place of the SDK's."""
+        return encode(body)
 
     def call(self, body: dict[str, Any]) -> None:
         """Have the SDK send `body` as one request."""
-        parts = self._clients.get().chat(**body)
+        parts = self._clients.get().chat(model=body["model"], stream=body["stream"])
         if body["stream"]:
             list(parts)  # sends; the parts are those of the stand-in
 

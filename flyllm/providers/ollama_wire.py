@@ -75,15 +75,15 @@ def _message(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, 
     return built
 
 
-def _image(part: Mapping[str, Any]) -> bytes:
-    # Bytes, never text: the SDK reads the file where a text happens to be the name of one.
+def _image(part: Mapping[str, Any]) -> str:
     data = data_url(image_url(part))
     if data is None:
         raise InvalidRequestError("Ollama fetches no images: give them as data: URLs")
     try:
-        return b64decode(data[1], validate=True)
+        b64decode(data[1], validate=True)
     except ValueError:
         raise InvalidRequestError("an image's data: URL is not valid base64") from None
+    return data[1]
 
 
 def _tools(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -231,5 +231,10 @@ def create_provider(settings: ProviderSettings) -> Provider:
             f'  → Install it with: pip install "flyllm[{extra}]"',
             provider=settings.spec.name,
         ) from None
+    except Exception as exc:  # the ollama SDK, for one, reads its environment when it is imported
+        reason = f"{type(exc).__name__}: {exc}"
+        raise ConfigError(
+            f"The SDK of provider '{settings.spec.name}' cannot be imported: {reason}", provider=settings.spec.name
+        ) from None
     provider: Provider = adapter(settings)
     return provider

@@ -10,7 +10,6 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from copy import copy
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -51,7 +50,6 @@ class Relay:
         self._httpx, self._settings, self._stand_in = httpx, settings, stand_in
         self._transport = http_transport(httpx, connections)
         self._urls: dict[str, Any] = {}
-        self._stand_ins: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +65,7 @@ class Relay:
         reply.request = request
         remember(reply)
         if reply.is_success:
-            return self._stand_in_of(expected)
+            return self._httpx.Response(200, headers={"content-type": expected}, content=self._stand_in)
         with closing(reply):
             reply.read()
         return reply
@@ -78,30 +76,25 @@ class Relay:
 
     def sign(self, headers: Any, key: str) -> None:
         """Put `key` into `headers` in place of what the SDK has there; "" is no key."""
-        headers.pop("authorization", None)
         if key:
             headers["authorization"] = f"Bearer {key}"
+        else:
+            headers.pop("authorization", None)
 
     def _pinned(self, request: Any, outgoing: Outgoing) -> Any:
-        httpx, headers = self._httpx, request.headers
+        headers = request.headers
         self.sign(headers, self._settings.api_key.reveal())
         headers["accept"], headers["accept-encoding"] = outgoing.accept, PACKINGS
         headers.update(self._settings.headers)
         if outgoing.path:
-            request.url = httpx.URL(self._settings.base_url + outgoing.path)
-        request.extensions["timeout"] = timeout(httpx, outgoing.timeout).as_dict()
+            request.url = self._url(outgoing.path)
+        request.extensions["timeout"] = timeout(self._httpx, outgoing.timeout).as_dict()
         if outgoing.content is None:
             return request
         del headers["content-length"]
-        return httpx.Request(
+        return self._httpx.Request(
             request.method, request.url, headers=headers, content=outgoing.content, extensions=request.extensions
         )
-
-    def _stand_in_of(self, media_type: str) -> Any:
-        if media_type not in self._stand_ins:
-            made = self._httpx.Response(200, headers={"content-type": media_type}, content=self._stand_in)
-            self._stand_ins[media_type] = made
-        return copy(self._stand_ins[media_type])
 
     def _url(self, path: str) -> Any:
         if path not in self._urls:

@@ -24,8 +24,6 @@ NATIVE: dict[str, dict[str, Any]] = {
     "json object": {"response_format": {"type": "json_object"}},
     "format": {"params": {"format": {"type": "object", "anyOf": [{}]}}},
 }
-# The SDK leaves empty content out of messages, which the description requires and the server does not.
-EMPTY_CONTENT = {"$.messages[1]: 'content' is a required property", "$.messages[2]: 'content' is a required property"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,7 @@ def test_a_body_is_what_the_provider_describes(server: ReplayServer, provider: A
     """Every kind of request, and what only Ollama has."""
     check = validator("ollama", "ChatRequest")
     body = sent(server, provider, {**REQUESTS, **ALTERED, **NATIVE}[name])
-    assert set(faults(check, body)) - EMPTY_CONTENT == set()
+    assert list(faults(check, body)) == []
 
 
 def test_every_parameter_is_sent_where_it_belongs(server: ReplayServer, provider: Any) -> None:

@@ -26,7 +26,7 @@ def test_fixture(provider_simulator):
 
 def run(*arguments: str) -> str:
     """Run this Python in the project's root and return all it prints, with its exit code at the end."""
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(
         [sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=60, cwd=ROOT
     )
     return f"{done.stdout}{done.stderr}\nexit {done.returncode}"

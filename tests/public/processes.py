@@ -52,7 +52,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def run(*command: str, given: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a process to its end."""
-    return subprocess.run(  # noqa: S603 - commands of this repository
+    return subprocess.run(
         command,
         input=given,
         capture_output=True,
@@ -67,7 +67,7 @@ def run(*command: str, given: str = "", **variables: str) -> "subprocess.Complet
 
 def start(*command: str) -> "subprocess.Popen[str]":
     """Start a process whose output is read line by line."""
-    return subprocess.Popen(  # noqa: S603 - commands of this repository
+    return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -25,7 +25,9 @@ manager = builder.custom_endpoint(sys.argv[1]).default_attempt_timeout(300.0).bu
 manager.warm()
 """
 
-INTERRUPTED = MANAGER + """
+INTERRUPTED = (
+    MANAGER
+    + """
 began = None
 try:
     manager.batch_generate(["Hi"] * int(sys.argv[2]), max_workers=int(sys.argv[3]), on_result=lambda index, _: print("got", index, flush=True))
@@ -34,6 +36,7 @@ except KeyboardInterrupt as exc:
     print("interrupted", len(results), sum(r is not None for r in results), threading.active_count(), flush=True)
 print("in flight", sum(s.in_flight for s in manager.instances), flush=True)
 """
+)
 
 
 @pytest.fixture
@@ -111,19 +114,31 @@ def test_sigterm_turned_into_system_exit_is_the_same(server: SimulatedProvider) 
     assert process.returncode == 7
 
 
-EXIT = MANAGER + """
+EXIT = (
+    MANAGER
+    + """
 stream = manager.generate_stream("first")
 thread = threading.Thread(target=lambda: manager.batch_generate(["Hi"] * 30, max_workers=10), daemon=True)
 thread.start()
 sys.stdin.readline()
 """
+)
 
 
 def test_the_process_exits_without_close(server: SimulatedProvider) -> None:
     """Although a daemon thread's batch hangs on ten sockets, and a stream is open."""
     server.set(fault=Fault.SILENCE)
     server.enqueue("one two three")
-    process = start(sys.executable, "-c", "import os; os.close(0)\n" + EXIT.replace("sys.stdin.readline()", "import time\nwhile True:\n    if sum(s.in_flight for s in manager.instances) == 11: break\n    time.sleep(0.01)\ntime.sleep(0.2)\nprint('exiting', flush=True)"), server.url)
+    process = start(
+        sys.executable,
+        "-c",
+        "import os; os.close(0)\n"
+        + EXIT.replace(
+            "sys.stdin.readline()",
+            "import time\nwhile True:\n    if sum(s.in_flight for s in manager.instances) == 11: break\n    time.sleep(0.01)\ntime.sleep(0.2)\nprint('exiting', flush=True)",
+        ),
+        server.url,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "exiting\\n"
     began = time.monotonic()
@@ -132,7 +147,9 @@ def test_the_process_exits_without_close(server: SimulatedProvider) -> None:
     assert process.returncode == 0, err
 
 
-AT_EXIT = MANAGER + """
+AT_EXIT = (
+    MANAGER
+    + """
 import atexit
 atexit.register(manager.close)
 def hang():
@@ -144,6 +161,7 @@ while sum(s.in_flight for s in manager.instances) < 4:
 time.sleep(0.2)
 print("exiting", flush=True)
 """
+)
 
 
 def test_close_may_run_at_exit(server: SimulatedProvider) -> None:
@@ -159,12 +177,15 @@ def test_close_may_run_at_exit(server: SimulatedProvider) -> None:
     assert process.returncode == 0
 
 
-FINISHES = MANAGER + """
+FINISHES = (
+    MANAGER
+    + """
 def work():
     results = manager.batch_generate(["Hi"] * 8, max_workers=4)
     print(sum(r.success for r in results), flush=True)
 threading.Thread(target=work).start()
 """
+)
 
 
 def test_a_batch_of_a_thread_that_the_process_waits_for_is_finished(server: SimulatedProvider) -> None:
@@ -174,12 +195,15 @@ def test_a_batch_of_a_thread_that_the_process_waits_for_is_finished(server: Simu
     assert done.stdout == "8\\n", done.stderr
 
 
-LATE = MANAGER + """
+LATE = (
+    MANAGER
+    + """
 def work():
     threading.main_thread().join()
     print(sum(r.success for r in manager.batch_generate(["Hi"] * 3)), flush=True)
 threading.Thread(target=work).start()
 """
+)
 
 
 def test_a_batch_may_begin_after_the_main_thread_has_ended(server: SimulatedProvider) -> None:

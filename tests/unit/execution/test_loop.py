@@ -476,7 +476,7 @@ def test_a_strategy_that_breaks_in_the_second_attempt_ends_the_request() -> None
                 raise ValueError("moody")
             return candidates[0]
 
-    running = core(instance(0, FakeProvider(ServerError("x"))), instance(1), strategy=Moody())
+    running = core(instance(0, FakeProvider(ServerError("x"))), instance(1, provider="groq"), strategy=Moody())
     error = running.run().error
     assert isinstance(error, ConfigError)
     assert "moody" in str(error)

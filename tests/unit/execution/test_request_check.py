@@ -25,9 +25,6 @@ class Hostile:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
-        raise ValueError("no repr")
-
     def __len__(self) -> int:
         raise ValueError("no length")
 
@@ -67,6 +64,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"messages": ["Hi"]}, r"messages\[0\] must be a dict with role and content, not str"),
     ({"messages": [{"content": "x"}]}, r"messages\[0\] needs a role. Valid roles: system, developer, user"),
     ({"messages": [{"role": Hostile(), "content": "x"}]}, r"messages\[0\] needs a role"),
+    ({"messages": [{"role": Hostile()}]}, r"messages\[0\].content must be text or a list of parts, not NoneType"),
     ({"messages": [{"role": "bot", "content": "x"}]}, r"messages\[0\] has role 'bot'. Valid roles:"),
     ({"messages": [{"role": "user"}]}, r"messages\[0\].content must be text or a list of parts, not NoneType"),
     ({"messages": [{"role": "user", "content": 5}]}, r"messages\[0\].content must be text or a list of parts, not int"),

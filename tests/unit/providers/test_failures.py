@@ -147,7 +147,7 @@ def test_any_body_at_any_status_is_an_error(status: int, body: Any) -> None:
     """Classification is total: it never raises, keeps the status, and what it returns pickles."""
     for error in (api_error(status, {}, body), in_band_error(body, {})):
         assert isinstance(error, APIError)
-        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), again.code) == (type(error), str(error), error.code)
     assert api_error(status, {}, body).status_code == status
     message, codes = describe(body)

@@ -33,8 +33,11 @@ def stream(*lines: Any) -> list[Delta]:
             {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
             {"content": "ab"},
         ),
-        ({"role": "user", "content": [{"type": "image_url", "image_url": "data:;base64,aGk="}]}, {"images": [b"hi"]}),
-        ({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,h%69"}}]}, {"images": [b"hi"]}),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": "data:;base64,aGk="}]}, {"images": ["aGk="]}),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,h%69"}}]},
+            {"images": ["aGk="]},
+        ),
         ({"role": "assistant", "content": None, "thinking": "Hm."}, {"content": "", "thinking": "Hm."}),
         ({"role": "tool", "content": "x", "name": "f"}, {"content": "x", "tool_name": "f"}),
         ({"role": "tool", "content": "x", "tool_call_id": "unknown"}, {"content": "x"}),
