@@ -14,7 +14,7 @@ from flyllm._routing.instance import Instance
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.pool import Pool
 from flyllm._secret import redact
-from flyllm.errors import InvalidRequestError, LLMError, ProviderError
+from flyllm.errors import DeadlineExceededError, InvalidRequestError, LLMError, ProviderError, RequestError
 from flyllm.observability.events import AttemptEvent, Emitter
 from flyllm.providers.base import ProviderRequest
 from flyllm.providers.params import unsupported
@@ -67,7 +67,11 @@ class Trial:
     def fail(self, error: LLMError, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
         """End with an error, which learns where it happened; `content` is what had been received."""
         error.located(provider=self.instance.provider, model=self.instance.model, instance=self.instance.name)
-        report = Report.failure(self._seconds(), error, usage)
+        waited_in_vain = isinstance(error, RequestError | DeadlineExceededError) and not content
+        if waited_in_vain and self.job.deadline.passed:
+            report = Report.late(self._seconds(), error)
+        else:
+            report = Report.failure(self._seconds(), error, usage)
         return self._end(report, type(error).__name__, usage, error.request_id, content)
 
     def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:

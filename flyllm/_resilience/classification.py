@@ -49,6 +49,8 @@ class Signal(Enum):
     """It answered wrongly or broke off."""
     HARD = "hard"
     """No connection was made."""
+    LATE = "late"
+    """Its request's own deadline ended it: a bad sign only where the instance usually takes less."""
     NONE = "none"
     """Nothing: the cause lies on this side."""
 

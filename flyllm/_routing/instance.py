@@ -209,6 +209,11 @@ class InstanceState:
         if verdict.overload or verdict.signal not in (Signal.NONE, Signal.ALIVE):
             self._record(report.seconds, now, success=verdict.signal is Signal.GOOD)
 
+    def lateness(self, seconds: float) -> Signal:
+        """Return what it says of this instance that a request's deadline ended an attempt after `seconds`."""
+        usual = self._latency.answers
+        return Signal.NONE if usual is not None and seconds < usual else Signal.SOFT
+
     def cool(self, seconds: float, now: float) -> None:
         """Leave the instance alone for `seconds`; a shorter time than is set already changes nothing."""
         self.cool_until = max(self.cool_until, now + seconds)

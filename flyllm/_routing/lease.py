@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyllm._resilience.classification import Signal, Verdict, classify
 from flyllm._routing.instance import Demand, Instance
@@ -41,6 +41,15 @@ class Report:
     def failure(cls, seconds: float, error: LLMError, usage: TokenUsage = _UNKNOWN) -> "Report":
         """Return the report of an error."""
         return cls(classify(error), seconds, error, usage)
+
+    @classmethod
+    def late(cls, seconds: float, error: LLMError) -> "Report":
+        """Return the report of an attempt that its request's own deadline ended, before it had brought anything."""
+        return cls(replace(classify(error), signal=Signal.LATE), seconds, error)
+
+    def with_signal(self, signal: Signal) -> "Report":
+        """Return the same report with what it turned out to say of the instance."""
+        return replace(self, verdict=replace(self.verdict, signal=signal))
 
     @classmethod
     def nothing(cls, seconds: float = 0.0, usage: TokenUsage = _UNKNOWN) -> "Report":

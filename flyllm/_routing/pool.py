@@ -106,7 +106,7 @@ class Pool:
         lease = self._ask_foreign(route) if self._foreign else None
         if lease is not None:
             return lease
-        waiter = Waiter(route, self._clock.monotonic())
+        waiter = Waiter(route, self._clock.monotonic(), deadline.at)
         try:
             if place := self._enter(waiter):
                 self._wait(place, deadline)

@@ -27,19 +27,14 @@ DENIED_FOR = 60.0
 
 
 class Waiter:
-    """A request in the queue, from when it `arrived`. Settled once `lease` or `error` is set."""
+    """A request in the queue, from when it `arrived` to its deadline. Settled once `lease` or `error` is set."""
 
-    __slots__ = ("arrived", "error", "lease", "route")
+    __slots__ = ("arrived", "error", "lease", "route", "until")
 
-    def __init__(self, route: Route, arrived: float) -> None:
-        self.route, self.arrived = route, arrived
+    def __init__(self, route: Route, arrived: float, until: float = math.inf) -> None:
+        self.route, self.arrived, self.until = route, arrived, until
         self.lease: Lease | None = None
         self.error: LLMError | None = None
-
-    @property
-    def paid(self) -> bool:
-        """Whether its next attempt costs nothing, or has been paid for."""
-        return not self.route.pays
 
     @property
     def settled(self) -> bool:
@@ -81,9 +76,9 @@ class Scheduler:
         self._roster.sort()
         self.dispatch()
 
-    def submit(self, route: Route) -> Waiter:
-        """Queue a request; it may be settled at once. Raises where nobody can serve it."""
-        waiter = Waiter(route, self._clock.monotonic())
+    def submit(self, route: Route, until: float = math.inf) -> Waiter:
+        """Queue a request with its deadline; it may be settled at once. Raises where nobody can serve it."""
+        waiter = Waiter(route, self._clock.monotonic(), until)
         self.enqueue(waiter)
         return waiter
 
@@ -106,6 +101,8 @@ class Scheduler:
         in_flight = len(state.leases)
         del state.leases[lease]  # first, whatever may interrupt the rest
         state.in_flight = in_flight - 1
+        if report.verdict.signal is Signal.LATE:
+            report = report.with_signal(state.lateness(report.seconds))
         now, verdict, closed = self._clock.monotonic(), report.verdict, state.breaker.closed
         state.end(lease, report, now)
         if verdict.overload:
@@ -220,8 +217,8 @@ class Scheduler:
         return refusal(route, list(self.states.values()), self.eligible(route), self._clock.monotonic())
 
     def _give_probes(self, due: list[InstanceState], now: float) -> None:
-        """Have the `due` instances tried out, by those who have tried least."""
-        for waiter in sorted(self.waiters, key=lambda w: w.route.attempts) if due else ():
+        """Have the `due` instances tried out by those who have tried least, and who have time to see it through."""
+        for waiter in sorted(self.waiters, key=lambda w: (w.route.attempts, -w.until)) if due else ():
             route = waiter.route
             probe = self._roster.probe(route, due, now) if route.not_before <= now else None
             if probe is not None and self.may_go(route, now):

@@ -14,23 +14,30 @@ FAILURE_FLOOR = 5.0
 
 
 class Latency:
-    """Seconds an answer takes, as of `updated`. Guarded by the pool's lock."""
+    """Seconds an answer takes, as of `updated`. Guarded by the pool's lock.
 
-    __slots__ = ("updated", "value")
+    `value` has failures counted in, `answers` does not. None before the first.
+    """
+
+    __slots__ = ("answers", "updated", "value")
 
     def __init__(self) -> None:
         self.value: float | None = None
+        self.answers: float | None = None
         self.updated = 0.0
 
     def record(self, seconds: float, now: float, *, success: bool) -> None:
         """Take in one outcome."""
-        sample = seconds if success else max(seconds, FAILURE_FLOOR)
-        if self.value is None or sample > self.value:
-            self.value = sample
-        else:
-            weight = math.exp(-max(0.0, now - self.updated) / TAU)
-            self.value = self.value * weight + sample * (1.0 - weight)
+        weight = math.exp(-max(0.0, now - self.updated) / TAU)
+        self.value = _averaged(self.value, seconds if success else max(seconds, FAILURE_FLOOR), weight)
+        if success:
+            self.answers = _averaged(self.answers, seconds, weight)
         self.updated = now
+
+
+def _averaged(known: float | None, sample: float, weight: float) -> float:
+    """Return the average with `sample`: at once where it is higher, else as the weight of the known says."""
+    return sample if known is None or sample > known else known * weight + sample * (1.0 - weight)
 
 
 def decayed(value: float, updated: float, now: float) -> float:

@@ -133,9 +133,11 @@ def cases() -> Iterator[Callable[[str, str], Case]]:
 
 @pytest.fixture(params=ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
 def case(request: pytest.FixtureRequest, cases: Callable[[str, str], Case]) -> Case:
-    """One row of the registry, its server fresh."""
+    """One row of the registry, its server fresh and what earlier tests made the manager think of it forgotten."""
     made = cases(*request.param)
     made.server.reset()
+    for instance in made.manager.instances:
+        made.manager.enable(instance.id)
     return made
 
 

@@ -203,7 +203,7 @@ class Simulation:
                 raise flight.job.late()
             if self._closed:
                 raise ManagerClosedError("closed")
-            flight.waiter = self.scheduler.submit(flight.job.route)
+            flight.waiter = self.scheduler.submit(flight.job.route, flight.job.deadline.at)
         except LLMError as error:
             self._failed(flight, error)
             return
@@ -271,7 +271,8 @@ class Simulation:
         flight.hops += kind in ("busy", "busy_until")
         breaker = self.scheduler.states[lease.instance.id].breaker
         closed = breaker.closed
-        lease.close(Report.failure(seconds, error))
+        late = cut and flight.job.deadline.passed
+        lease.close(Report.late(seconds, error) if late else Report.failure(seconds, error))
         self.trips[lease.instance.id] += closed and not breaker.closed
         self._failed(flight, error)
 

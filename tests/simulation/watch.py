@@ -126,7 +126,7 @@ def fits(state: InstanceState, route: Route, now: float) -> bool:
 def admissible(scheduler: Scheduler, waiter: Waiter, now: float) -> list[InstanceState]:
     """Return the instances that a waiting request should long have been given."""
     route = waiter.route
-    if waiter.settled or route.not_before > now or (not waiter.paid and scheduler.budget.tokens(now) < 1.0):
+    if waiter.settled or route.not_before > now or (route.pays and scheduler.budget.tokens(now) < 1.0):
         return []
     able = candidates(scheduler, route, now)
     alone = not any(s.breaker.state is State.CLOSED for s in eligible(scheduler, route))
