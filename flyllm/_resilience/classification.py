@@ -108,7 +108,7 @@ _VERDICTS: dict[type[LLMError], Verdict] = {
     NoInstanceError: Verdict(False, actionable=-1, signal=Signal.NONE),
     LLMError: Verdict(False, signal=Signal.NONE),
 }
-_DENIED = re.compile("auth|permission|api_key|UNAUTHENTICATED|DENIED|forbidden", re.IGNORECASE)
+_DENIED = re.compile("auth|permission|scope|api_key|UNAUTHENTICATED|DENIED|forbidden", re.IGNORECASE)
 
 
 def classify(error: LLMError) -> Verdict:

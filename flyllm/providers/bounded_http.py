@@ -36,6 +36,7 @@ class BoundedTransport:
     def __init__(self, httpx: ModuleType, **options: Any) -> None:
         core = importlib.import_module(_CORES[httpx.__name__])
         self._pool = core.ConnectionPool(network_backend=Backend(core), **options)
+        self._broken = (core.ReadError, core.WriteError, core.RemoteProtocolError)
         self._request, self._url, self._response = core.Request, core.URL, httpx.Response
         # httpx checks the class, and there are two of them.
         self._body = type("Body", (Body, httpx.SyncByteStream), {})
@@ -52,7 +53,7 @@ class BoundedTransport:
         try:
             line.enter()
             with Sending(line):
-                reply = self._pool.handle_request(self._lower(request))
+                reply = self._reply(self._lower(request), line)
         except BaseException:
             line.release()
             raise
@@ -68,6 +69,19 @@ class BoundedTransport:
     def close(self) -> None:
         """Close all connections, also those that others are using."""
         self._pool.close()
+
+    def _reply(self, request: Any, line: Line) -> Any:
+        """Return the answer; where a kept connection breaks before any of it has come, ask once more on another one.
+
+        Servers close idle connections, at times just as one is used again (RFC 9112, 9.3.1).
+        """
+        try:
+            return self._pool.handle_request(request)
+        except self._broken:
+            if not line.reused or line.head:
+                raise
+        line.reused = False
+        return self._pool.handle_request(request)
 
     def _lower(self, request: Any) -> Any:
         url = request.url

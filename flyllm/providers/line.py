@@ -27,10 +27,11 @@ class Line:
     """An exchange of at most `seconds`, waiting for a connection included; None is no limit.
 
     Owned by the thread that is at it, which also keeps `head`, the bytes that came before the headers were complete,
-    and `sent`, whether anything has been written. Any thread may `cut`.
+    `sent`, whether anything has been written, and `reused`, whether the connection served others before. Any thread
+    may `cut`.
     """
 
-    __slots__ = ("_ends", "_error", "_lock", "_open", "_scopes", "_seconds", "_stream", "head", "sent")
+    __slots__ = ("_ends", "_error", "_lock", "_open", "_scopes", "_seconds", "_stream", "head", "reused", "sent")
 
     def __init__(self, seconds: float | None = None) -> None:
         # Guards _error, _open and _stream: a socket is interrupted only while it is this exchange's. A leaf.
@@ -40,7 +41,7 @@ class Line:
         self._stream: Interruptible | None = None
         self._scopes: tuple[Scope, ...] = ()
         self.head: float = 0
-        self.sent = False
+        self.sent = self.reused = False
         self.limit(math.inf if seconds is None else seconds)
 
     def limit(self, seconds: float) -> None:

@@ -130,7 +130,8 @@ class Stream:
         if line.head >= MAX_HEAD:
             raise ParseError(f"the answer's headers exceed {MAX_HEAD // 1024} KiB")
         httpcore = self._httpcore
-        data = self._run(self._sock.recv, max_bytes, timeout, httpcore.ReadTimeout, httpcore.ReadError)
+        size = int(min(max_bytes, MAX_HEAD - line.head))
+        data = self._run(self._sock.recv, size, timeout, httpcore.ReadTimeout, httpcore.ReadError)
         if not data:
             line.check()
         line.head += len(data)
@@ -142,6 +143,7 @@ class Stream:
         if line is not self._line:
             self._line = line
             line.hold(self)
+            line.reused = True
         line.sent = True
         rest = memoryview(buffer)
         while rest:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from flyllm._secret import redact
 from flyllm.errors import InvalidRequestError, LLMError, ParseError, RequestError
@@ -165,7 +166,10 @@ def guard(settings: ProviderSettings, pieces: Iterator[T]) -> Iterator[T]:
 
 
 def _finish(error: LLMError, settings: ProviderSettings) -> LLMError:
-    error.args = (redact(str(error), settings.api_key),)
+    text = str(error)
+    if isinstance(error, RequestError) and not error.sent and not error.local:
+        text = f"{urlsplit(settings.base_url).hostname}: {text}"  # of this, the address is most often the cause
+    error.args = (redact(text, settings.api_key),)
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return error.located(provider=settings.spec.name)
 

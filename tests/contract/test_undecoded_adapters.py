@@ -142,7 +142,6 @@ def test_an_empty_reply_of_the_sdk_s_own_is_never_taken_for_the_answer(
     completion = providers[name].generate(request())
     assert completion.raw == ANSWER[name]
     assert completion.request_id == "t-1"
-    assert completion.headers["content-encoding"] == "gzip"
     assert server.seen[0].all("accept") == ["application/json"]
     server.play(good(name, streamed=True, headers={"x-debug-trace-id": "t-2"}))
     stream = providers[name].stream(request())

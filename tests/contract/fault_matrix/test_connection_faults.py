@@ -210,7 +210,7 @@ def test_a_reused_connection_that_breaks_is_replaced_once_for_free(way: str, fau
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.CLOSE], ids=["reset", "closed"])
 def test_a_reused_connection_that_breaks_loses_no_request(way: str, count: int, fault: Fault) -> None:
     """Two wires at most, and the answer."""
-    with World(count) as world:
+    with World(count, resends=1) as world:
         world.send(way, 3)
         world.servers[0].enqueue(fault)
         world.send(way, 3)
