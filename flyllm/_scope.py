@@ -5,7 +5,8 @@ Whatever it then does that may take long, joins them: an HTTP exchange is cut, a
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
 
@@ -31,6 +32,16 @@ _local = _Local()
 def scopes() -> "tuple[Scope, ...]":
     """Return the scopes this thread is in, the outermost first."""
     return _local.scopes
+
+
+@contextmanager
+def entered(around: "tuple[Scope, ...]") -> Iterator[None]:
+    """Put this thread into scopes of another one, for which it works."""
+    before, _local.scopes = _local.scopes, around
+    try:
+        yield
+    finally:
+        _local.scopes = before
 
 
 def raise_if_called_off() -> None:

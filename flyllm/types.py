@@ -101,9 +101,10 @@ class Attempt:
     Attributes:
         number: 1 for the first attempt of a request.
         started: seconds since the epoch. `waited`: seconds spent waiting before it. `duration`: seconds it took.
-        outcome: "success", or the error's class name. `error`: its text, None on success.
+        outcome: "success", the error's class name, "abandoned" (by the caller) or "outrun" (another attempt beside it
+            was faster). `error`: its text, None where there was none.
         retry_after: seconds the provider asked to wait, None when it did not.
-        chosen_because: why this instance: the strategy's name, or "failover", "retry".
+        chosen_because: why this instance: the strategy's name, or "failover", "retry", "probe", "hedge".
     """
 
     number: int
@@ -142,6 +143,10 @@ class GenerationRequest:
         tools, tool_choice: functions in the chat-completions shape.
         response_format: in the chat-completions shape, e.g. {"type": "json_schema", "json_schema": {...}}.
         timeout: seconds over waiting, retries and all attempts; None takes the task's, then the manager's.
+        hedge: make a second attempt at another instance when the first one takes unusually long (longer than 95 of
+            100 recent answers there, and a second); the faster one's answer counts, both may be billed.
+        fallback_when_filtered: where a provider's content filter refuses, ask the instances of other models; without
+            it a filtered answer is returned, and a refusal raised, at once.
         metadata: yours; comes back in events and debug files, is never sent.
     """
 
@@ -155,6 +160,8 @@ class GenerationRequest:
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     timeout: float | None = None
+    hedge: bool = False
+    fallback_when_filtered: bool = False
     metadata: Mapping[str, Any] | None = None
 
     @staticmethod
@@ -209,6 +216,14 @@ class RequestBuilder:
     def timeout(self, seconds: float) -> Self:
         """Set the deadline over everything, in seconds."""
         return self._set(timeout=seconds)
+
+    def hedge(self, wanted: bool = True) -> Self:
+        """Make a second attempt at another instance when the first one takes unusually long."""
+        return self._set(hedge=wanted)
+
+    def fallback_when_filtered(self, wanted: bool = True) -> Self:
+        """Ask the instances of other models where a content filter refuses."""
+        return self._set(fallback_when_filtered=wanted)
 
     def metadata(self, **metadata: Any) -> Self:
         """Attach your own data to the request."""

@@ -32,10 +32,13 @@ class Trial:
     """An attempt under way. `succeed`, `fail` or `abandon` ends it and returns whether it was the one that did."""
 
     def __init__(self, job: Job, lease: Lease, request: ProviderRequest, clock: Clock, emitter: Emitter) -> None:
-        self.job, self.instance, self.request = job, lease.instance, request
+        self.job, self.instance, self.request, self.clock = job, lease.instance, request, clock
         self.dropped = unsupported(request.params, lease.instance.api.params)
-        self._lease, self._clock, self._emitter = lease, clock, emitter
+        self._lease, self._emitter = lease, emitter
         self._began, self._began_wall = clock.monotonic(), clock.wall()
+        self._waited = self._began - job.idle_since
+        job.begun += 1
+        self._number = job.begun
         self._ended = threading.Lock()  # taken once, by the thread that ends the attempt, and never released
 
     @property
@@ -78,8 +81,12 @@ class Trial:
         """End because the caller gave up."""
         return self._end(Report.nothing(self._seconds(), usage), "abandoned", usage, None, content)
 
+    def outrun(self) -> bool:
+        """End because an attempt made beside this one was faster."""
+        return self._end(Report.outrun(self._seconds()), "outrun", _UNKNOWN, None, "")
+
     def _seconds(self) -> float:
-        return self._clock.monotonic() - self._began
+        return self.clock.monotonic() - self._began
 
     def _end(self, report: Report, word: str, usage: TokenUsage, request_id: str | None, content: str) -> bool:
         if not self._ended.acquire(blocking=False):
@@ -87,13 +94,13 @@ class Trial:
         self._lease.close(report)
         error = report.error
         attempt = Attempt(
-            number=len(self.job.ledger) + 1,
+            number=self._number,
             instance_id=self.instance.id,
             instance_name=self.instance.name,
             provider=self.instance.provider,
             model=self.instance.model,
             started=self._began_wall,
-            waited=self._began - self.job.idle_since,
+            waited=self._waited,
             duration=report.seconds,
             outcome=word,
             error=str(error) if error is not None else None,
@@ -140,6 +147,15 @@ class Attempts:
                 model=trial.instance.model,
                 instance=trial.instance.name,
             )
+
+    def hedge(self, job: Job, lease: Lease) -> Trial | None:
+        """Return a second attempt for `job` beside the one under way, None where that instance is too strict for it."""
+        trial = self._trial(job, lease)
+        if self._strict and trial.dropped:
+            lease.close(Report.nothing())
+            return None
+        job.hedged = True
+        return trial
 
     def _acquire(self, job: Job, refusal: InvalidRequestError | None) -> Lease:
         if job.deadline.passed:

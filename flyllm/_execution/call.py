@@ -1,10 +1,12 @@
 """A plain call: one request in, one whole answer out."""
 
+from dataclasses import dataclass
+
 from flyllm._clock import Clock
 from flyllm._execution.attempt import Trial
 from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
-from flyllm.errors import LLMError
+from flyllm.errors import ContentFilterError, LLMError
 from flyllm.observability.events import Emitter, RequestEvent
 from flyllm.providers.base import Completion
 from flyllm.types import LLMResponse
@@ -19,18 +21,34 @@ class Call:
     def run(self, job: Job) -> LLMResponse:
         """Return the answer, or a response that carries the error; either is reported to the observers."""
         try:
-            trial, completion = self._loop.run(job, _generate)
-            response = answer(job, trial, completion, self._clock)
+            answered = self._loop.run(job, _generate)
+            response = answer(job, answered.trial, answered.completion, self._clock)
         except LLMError as error:
             response = failure(job, error, self._clock)
         self._emitter.request(RequestEvent(job.request, response))
         return response
 
 
-def _generate(trial: Trial) -> tuple[Trial, Completion]:
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    trial: Trial
+    completion: Completion
+
+    def drop(self) -> None:
+        """Nothing of it is held."""
+
+
+def _generate(trial: Trial) -> _Answered:
     completion = trial.instance.adapter.generate(trial.request)
+    refuse_filtered(trial, completion.finish_reason)
     trial.succeed(completion.usage, completion.request_id, completion.content, completion.headers)
-    return trial, completion
+    return _Answered(trial, completion)
+
+
+def refuse_filtered(trial: Trial, finish_reason: str | None) -> None:
+    """Raise for an answer that a content filter cut, where the request wants another model's instead."""
+    if finish_reason == "content_filter" and trial.job.request.fallback_when_filtered:
+        raise ContentFilterError("the answer was cut by the provider's content filter")
 
 
 def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMResponse:

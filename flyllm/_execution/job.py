@@ -13,7 +13,10 @@ from flyllm.types import Attempt, GenerationRequest
 
 @dataclass(slots=True)
 class Job:
-    """One request's state. Owned by the thread that runs it. `idle_since` is when its last attempt ended."""
+    """One request's state. Owned by the thread that runs it.
+
+    `begun` counts its attempts, `hedged` says that one was made beside another, `idle_since` is when the last ended.
+    """
 
     request: GenerationRequest
     task: TaskDefinition | None
@@ -22,6 +25,8 @@ class Job:
     started: float
     ledger: list[Attempt] = field(default_factory=list)
     idle_since: float = field(init=False)
+    begun: int = 0
+    hedged: bool = False
 
     def __post_init__(self) -> None:
         self.idle_since = self.started

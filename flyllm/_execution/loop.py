@@ -10,16 +10,17 @@ from typing import Protocol, TypeVar
 
 from flyllm._clock import Clock
 from flyllm._execution.attempt import Attempts, Trial
+from flyllm._execution.hedge import Hedges, Outcome
 from flyllm._execution.job import Job
 from flyllm._resilience.backoff import full_jitter
-from flyllm._resilience.classification import Exclusion, classify, most_actionable
+from flyllm._resilience.classification import ANOTHER_MODEL, Exclusion, Verdict, classify, most_actionable
 from flyllm._resilience.retry import run_attempts
 from flyllm._routing.instance import Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
-from flyllm.errors import ContextLengthError, LLMError, RequestError
+from flyllm.errors import ContentFilterError, ContextLengthError, LLMError, RequestError
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Outcome)
 
 MAX_HOPS = 20
 """Refusals for load that a request takes beside its `max_retries`: they cost little and are often many."""
@@ -29,7 +30,7 @@ class AttemptLoop:
     """Runs attempts of a job until one succeeds or none can help."""
 
     def __init__(self, attempts: Attempts, pool: Pool, clock: Clock, max_retries: int) -> None:
-        self._attempts = attempts
+        self._attempts, self._hedges = attempts, Hedges(attempts, pool, clock)
         self.pool, self.clock, self.max_retries = pool, clock, max_retries
 
     def run(self, job: Job, send: Callable[[Trial], T]) -> T:
@@ -40,7 +41,7 @@ class AttemptLoop:
             steps.instance = None
             trial = self._attempts.begin(job)
             steps.instance = trial.instance
-            return trial.run(send)
+            return self._hedges.run(trial, send) if job.request.hedge else trial.run(send)
 
         try:
             return run_attempts(attempt, steps)
@@ -77,7 +78,7 @@ class Steps:
         """Whether another attempt is allowed and possible; note what it must avoid."""
         if not isinstance(error, LLMError) or self.instance is None:
             return False
-        verdict, route, instance = classify(error), self._job.route, self.instance
+        verdict, route, instance = self._verdict(error), self._job.route, self.instance
         if isinstance(error, ContextLengthError):
             route.outgrew(instance)
         route.exclude(instance, verdict.exclude)
@@ -86,6 +87,11 @@ class Steps:
         route.pays = verdict.pays
         allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted)
         return allowed and bool(self._outlook.eligible(route))
+
+    def _verdict(self, error: LLMError) -> Verdict:
+        if isinstance(error, ContentFilterError) and self._job.request.fallback_when_filtered:
+            return ANOTHER_MODEL
+        return classify(error)
 
     def _allowed(self, error: LLMError, instance: Instance, *, counted: bool) -> bool:
         if self._max_retries == 0:

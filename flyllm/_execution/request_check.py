@@ -28,6 +28,8 @@ def check_request(request: GenerationRequest) -> None:
         *_table_faults("response_format", given.response_format),
         *_table_faults("metadata", given.metadata),
         *seconds_faults("timeout", given.timeout),
+        *_switch_faults("hedge", given.hedge),
+        *_switch_faults("fallback_when_filtered", given.fallback_when_filtered),
     ]
     if faults:
         raise ConfigError.from_faults(faults, "The request is not valid")
@@ -42,6 +44,11 @@ def seconds_faults(name: str, seconds: Any) -> Iterable[str]:
     if 0 < seconds <= TIMEOUT_MAX or seconds == math.inf:
         return ()
     return (f"{name} must be a number of seconds above 0 and below {TIMEOUT_MAX:.0f}",)
+
+
+def _switch_faults(name: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, bool):
+        yield f"{name} must be True or False, not {_type(value)}"
 
 
 def _emptiness(prompt: Any, messages: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Self
 from flyllm._clock import Clock
 from flyllm._execution.assembler import Assembler
 from flyllm._execution.attempt import Trial, unforeseen
-from flyllm._execution.call import answer, failure
+from flyllm._execution.call import answer, failure, refuse_filtered
 from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.reaper import Reaper
@@ -63,6 +63,11 @@ class _Opened:
     held: list[Delta]
     ended: bool
 
+    def drop(self) -> None:
+        """Close it unread."""
+        _close(self.source)
+        self.trial.outrun()
+
 
 def _open(trial: Trial) -> _Opened:
     source = trial.instance.adapter.stream(trial.request)
@@ -78,6 +83,8 @@ def _open(trial: Trial) -> _Opened:
                 raise ParseError(f"the stream brought {len(held)} events without content")
         if not any(delta.finish_reason for delta in held):
             raise ParseError("the stream ended without content or a finish reason")
+        for delta in held:
+            refuse_filtered(trial, delta.finish_reason)
     except BaseException:
         _close(source)
         raise

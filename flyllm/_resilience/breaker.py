@@ -115,7 +115,7 @@ class Breaker:
         if self.state is not State.CLOSED:
             if not probe:
                 return False
-            if signal is Signal.NONE:  # the probe came to nothing: the next one may begin at once
+            if signal in (Signal.NONE, Signal.SLOW):  # the probe came to nothing: the next one may begin at once
                 self._back_to_open(began, now)
                 return False
             self._close(now)

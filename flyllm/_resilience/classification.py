@@ -51,6 +51,8 @@ class Signal(Enum):
     """No connection was made."""
     LATE = "late"
     """Its request's own deadline ended it: a bad sign only where the instance usually takes less."""
+    SLOW = "slow"
+    """It was cut because another one was faster: it works, and takes at least so long."""
     NONE = "none"
     """Nothing: the cause lies on this side."""
 
@@ -83,6 +85,9 @@ class Verdict:
     pays: bool = False
 
 
+ANOTHER_MODEL = Verdict(True, Exclusion.MODEL, 4, Signal.ALIVE)
+"""On a refusal that another model may not share."""
+
 _TRANSIENT = Verdict(retry=True, pays=True)
 # The first class of an error's MRO that stands here decides.
 _VERDICTS: dict[type[LLMError], Verdict] = {
@@ -92,7 +97,7 @@ _VERDICTS: dict[type[LLMError], Verdict] = {
     RateLimitError: Verdict(True, actionable=1, signal=Signal.ALIVE, overload=True, counted=False),
     OverloadedError: Verdict(True, overload=True, elsewhere=True, pays=True),
     ServerError: _TRANSIENT,
-    ContextLengthError: Verdict(True, Exclusion.MODEL, 4, Signal.ALIVE),
+    ContextLengthError: ANOTHER_MODEL,
     ContentFilterError: Verdict(False, actionable=4, signal=Signal.ALIVE),
     InvalidRequestError: Verdict(True, Exclusion.MODEL, 2, Signal.ALIVE),
     APIError: _TRANSIENT,

@@ -206,8 +206,14 @@ class InstanceState:
         if error is not None and error.retry_after is not None:
             self.cool(respectful(min(MAX_COOL, error.retry_after), self._clock), now)
         # A refusal of the request itself says nothing of the instance, not even how fast it is.
-        if verdict.overload or verdict.signal not in (Signal.NONE, Signal.ALIVE):
+        if verdict.signal is Signal.SLOW:
+            self._latency.at_least(report.seconds, now)
+        elif verdict.overload or verdict.signal not in (Signal.NONE, Signal.ALIVE):
             self._record(report.seconds, now, success=verdict.signal is Signal.GOOD)
+
+    def usually_within(self) -> float | None:
+        """Return the seconds within which 95 of 100 of its answers came lately, None where it has given too few."""
+        return self._latency.usually_within()
 
     def lateness(self, seconds: float) -> Signal:
         """Return what it says of this instance that a request's deadline ended an attempt after `seconds`."""

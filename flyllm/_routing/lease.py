@@ -11,6 +11,7 @@ from flyllm.errors import LLMError
 from flyllm.types import TokenUsage
 
 _GOOD = Verdict(retry=False, signal=Signal.GOOD)
+_SLOW = Verdict(retry=False, signal=Signal.SLOW)
 _UNKNOWN = TokenUsage()
 _NOTHING = Verdict(retry=False, signal=Signal.NONE)
 
@@ -50,6 +51,11 @@ class Report:
     def with_signal(self, signal: Signal) -> "Report":
         """Return the same report with what it turned out to say of the instance."""
         return replace(self, verdict=replace(self.verdict, signal=signal))
+
+    @classmethod
+    def outrun(cls, seconds: float) -> "Report":
+        """Return the report of an attempt that was cut because one beside it was faster."""
+        return cls(_SLOW, seconds)
 
     @classmethod
     def nothing(cls, seconds: float = 0.0, usage: TokenUsage = _UNKNOWN) -> "Report":

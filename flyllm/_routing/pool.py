@@ -19,6 +19,9 @@ from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm._routing.strategies import Strategy
 from flyllm.errors import ConfigError, DeadlineExceededError, ManagerClosedError
 
+HEDGE_AFTER = 1.0
+"""Seconds that an attempt is given at least before another one is made beside it."""
+
 
 class _Place:
     """A thread in the queue: its event is set when its waiter is settled, or to let it look again."""
@@ -47,34 +50,14 @@ class Pool:
     ) -> None:
         self._clock, self._strategy, self._foreign = clock, strategy, foreign_strategy
         self._strategy_name = str(getattr(strategy, "name", type(strategy).__name__))
-        self._max_stall, self._retry_ratio = max_stall, retry_ratio
-        self._begin()
-
-    def _begin(self) -> None:
         # Guards all below. A leaf: nothing that blocks, logs or calls out runs under it.
         self._lock = threading.Lock()
-        budget = RetryBudget(self._clock.monotonic(), self._retry_ratio)
-        ours = None if self._foreign else self._strategy
-        scheduler = Scheduler(
-            ours,
-            self._clock,
-            budget,
-            self._max_stall,
-            lambda lease, report: self._give_back(scheduler, lease, report),
-            self._strategy_name,
-        )
-        self._scheduler = scheduler
+        budget = RetryBudget(clock.monotonic(), retry_ratio)
+        ours = None if foreign_strategy else strategy
+        self._scheduler = Scheduler(ours, clock, budget, max_stall, self._give_back, self._strategy_name)
         self._places: list[_Place] = []
         self._alarm = math.inf  # until when the first in the queue sleeps
         self._closed = False
-
-    def after_fork(self) -> None:
-        """Begin anew in a forked child: the parent's requests, locks and queue are not the child's."""
-        states, closed = list(self._scheduler.states.values()), self._closed
-        self._begin()
-        self._closed = closed
-        for state in states:
-            self.add(state.instance, enabled=state.enabled)
 
     def add(self, instance: Instance, *, enabled: bool) -> None:
         """Take `instance` in; a random stamp makes every process begin with another one."""
@@ -116,6 +99,18 @@ class Pool:
             if waiter.lease is not None:  # it came together with an interrupt
                 waiter.lease.close(Report.nothing())
             raise
+
+    def hedge_delay(self, instance_id: int) -> float | None:
+        """Return after how many seconds an attempt at an instance takes unusually long; None where nobody can tell."""
+        with self._lock:
+            usual = self._scheduler.states[instance_id].usually_within()
+            return None if usual is None else max(HEDGE_AFTER, usual)
+
+    def hedge(self, route: Route, first: int) -> Lease | None:
+        """Return a lease for an attempt beside the one at `first`; None where that would cost anybody anything."""
+        with self._lock:
+            self._refuse_if_closed()
+            return self._scheduler.hedge(route, first, self._clock.monotonic())
 
     def eligible(self, route: Route) -> list[int]:
         """Return the ids of the instances that may serve `route`, busy ones included."""
@@ -220,11 +215,10 @@ class Pool:
             return waiter.lease
         raise waiter.error or DeadlineExceededError("no instance became free before the request's deadline")
 
-    def _give_back(self, scheduler: Scheduler, lease: Lease, report: Report) -> None:
+    def _give_back(self, lease: Lease, report: Report) -> None:
         with self._lock:
-            if scheduler is self._scheduler:  # else the lease was given before a fork, in the parent
-                scheduler.give_back(lease, report)
-                self._wake()
+            self._scheduler.give_back(lease, report)
+            self._wake()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

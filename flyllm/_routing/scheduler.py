@@ -9,21 +9,16 @@ import math
 from collections.abc import Iterable
 
 from flyllm._clock import Clock
-from flyllm._resilience.budget import RetryBudget
+from flyllm._resilience.budget import HedgeBudget, RetryBudget
 from flyllm._resilience.classification import Signal
+from flyllm._routing.aftermath import judge, slow_down
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import GiveBack, Lease, Report
 from flyllm._routing.refusal import refusal
 from flyllm._routing.roster import NOTHING, Roster
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy
-from flyllm.errors import AuthenticationError, LLMError, NoInstanceError
-
-DENIALS = 2
-"""403s in a row, without a code that speaks of the key, after which it is taken for the key's fault."""
-
-DENIED_FOR = 60.0
-"""Seconds of the first ejection then."""
+from flyllm.errors import LLMError, NoInstanceError
 
 
 class Waiter:
@@ -64,7 +59,7 @@ class Scheduler:
         self._strategy, self._clock, self._max_stall = strategy, clock, max_stall
         self._give_back = give_back or self.give_back
         self._name = name or str(getattr(strategy, "name", "strategy"))
-        self.budget = budget
+        self.budget, self.hedges = budget, HedgeBudget()
         self._roster = Roster()
         self.states = self._roster.states
         self.waiters: list[Waiter] = []
@@ -106,12 +101,13 @@ class Scheduler:
         now, verdict, closed = self._clock.monotonic(), report.verdict, state.breaker.closed
         state.end(lease, report, now)
         if verdict.overload:
-            self._slow_down(state, lease, report, now)
+            slow_down(state, lease, report, now, self._clock)
         if verdict.signal is Signal.GOOD:
             state.last_success = now
             self.budget.succeeded(now)
+            self.hedges.succeeded()
             state.ceiling.succeeded(in_flight, now)
-        self._judge(state, lease, report, now)
+        judge(state, self.states.values(), lease, report, now)
         if state.breaker.closed is not closed:
             self._roster.sort()
         refused = state.breaker.why is not None
@@ -167,19 +163,33 @@ class Scheduler:
         """Return the instances that can take `route` now, of the best tier that has any."""
         return self._roster.free(route, self._roster.open(now), now)
 
-    def take(self, state: InstanceState, route: Route, now: float) -> Lease:
-        """Book a place at `state` for `route`."""
+    def take(self, state: InstanceState, route: Route, now: float, reason: str = "") -> Lease:
+        """Book a place at `state` for `route`; the `reason` is found out where none is given."""
         self._selections += 1
         state.last_selected = self._selections
         probe = not state.breaker.closed
         if probe:
             state.breaker.begin_probe(now)
-        reason = "probe" if probe else self._reason(state, route)
+        reason = reason or ("probe" if probe else self._reason(state, route))
         ticket = state.begin(route.demand, now)
         lease = Lease(state.instance, reason, now, self._give_back, demand=route.demand, ticket=ticket, probe=probe)
         state.leases[lease] = None
         state.in_flight = len(state.leases)
         return lease
+
+    def hedge(self, route: Route, first: int, now: float) -> Lease | None:
+        """Book a place for an attempt beside the one at `first`: one that nobody waits for, and within both budgets."""
+        if self.waiters or not self.hedges.allows_one or self.budget.tokens(now) < 1.0:
+            return None
+        route.tried.add(first)
+        free = [state for state in self.free(route, now) if state.id != first]
+        if not free:
+            return None
+        self.hedges.spend()
+        self.budget.take(now)
+        state = self._choose(free)
+        route.tried.add(state.id)
+        return self.take(state, route, now, "hedge")
 
     def probe(self, route: Route, now: float) -> InstanceState | None:
         """Return the instance that `route` should try out now, if one is due."""
@@ -252,38 +262,6 @@ class Scheduler:
         if route.last is None:
             return self._name
         return "retry" if route.last == state.id else "failover"
-
-    def _slow_down(self, state: InstanceState, lease: Lease, report: Report, now: float) -> None:
-        """Give an instance less that refused for load: no more at once than it still has, and perhaps a rest."""
-        if lease.probe:
-            state.ceiling.restart()
-        cool = state.ceiling.refused(state.in_flight, lease.began, now, self._clock)
-        if report.error is None or report.error.retry_after is None:  # its own word on that goes before a guess
-            state.cool(cool, now)
-
-    def _judge(self, state: InstanceState, lease: Lease, report: Report, now: float) -> None:
-        """Let the breaker see how the attempt ended."""
-        verdict, error, breaker = report.verdict, report.error, state.breaker
-        doubtful = isinstance(error, AuthenticationError) and verdict.eject is None
-        state.denied = state.denied + 1 if doubtful else 0
-        if error is not None and (verdict.eject is not None or state.denied >= DENIALS):
-            breaker.eject(lease.began, now, verdict.eject or DENIED_FOR, error, probe=lease.probe)
-        elif verdict.signal in (Signal.SOFT, Signal.HARD):
-            breaker.failed(
-                verdict.signal,
-                lease.began,
-                now,
-                probe=lease.probe,
-                peers=lambda: self._others(state, now),
-                under_way=[other.began for other in state.leases],
-            )
-        elif breaker.answered(verdict.signal, lease.began, now, probe=lease.probe):
-            for other in self.states.values():
-                other.breaker.hurry(now)
-
-    def _others(self, state: InstanceState, now: float) -> tuple[int, int]:
-        counts = [s.breaker.window.counts(now) for s in self.states.values() if s is not state and s.breaker.closed]
-        return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
     def _stalls_at(self, waiter: Waiter, now: float) -> float:
         """Return when there was no success for so long, at any instance that could serve it, that waiting is vain."""

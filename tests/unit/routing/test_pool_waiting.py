@@ -483,46 +483,6 @@ def test_retries_beyond_the_budget_are_put_off_and_none_is_dropped() -> None:
     assert served == list(range(1, 11))
 
 
-# Forks
-
-
-def test_a_forked_child_begins_anew_with_the_same_instances() -> None:
-    """Instances, what is enabled, and whether it is closed are kept; what is under way or learned is not."""
-    clock = ManualClock()
-    pool = pool_of(instance(0, max_concurrency=2), instance(1), clock=clock)
-    pool.set_enabled(1, enabled=False)
-    held = pool.acquire(only(0), NEVER)
-    limited(pool, 100.0)
-    pool._lock.acquire()  # a thread that the child does not have holds it at the moment of the fork
-    pool.after_fork()
-    assert [(s.id, s.enabled, s.in_flight, s.cooling) for s in pool.snapshots()] == [(0, True, 0, 0), (1, False, 0, 0)]
-    leases = [acquire(pool), acquire(pool)]
-    held.close(BAD)  # its finaliser runs in the child as well
-    assert pool.in_flight() == 2
-    for lease in leases:
-        lease.close(GOOD)
-    assert pool.in_flight() == 0
-
-
-def test_a_closed_pool_stays_closed_in_a_child() -> None:
-    """A fork opens nothing."""
-    pool = pool_of(instance(0))
-    pool.close()
-    pool.after_fork()
-    with pytest.raises(ManagerClosedError):
-        acquire(pool)
-
-
-def test_children_of_one_parent_begin_with_different_instances() -> None:
-    """Workers forked from one server do not all fall on the instance that it used least."""
-    clock = ManualClock()
-    pool, first = pool_of(*(instance(n) for n in range(4)), strategy="lru", clock=clock), set()
-    for _ in range(40):
-        pool.after_fork()
-        first.add(acquire(pool).instance.id)
-    assert first == {0, 1, 2, 3}
-
-
 # The pool against a naive model
 
 
@@ -542,7 +502,7 @@ REPORTS = st.sampled_from(
 
 
 class PoolMachine(RuleBasedStateMachine):
-    """Any sequence of acquire, close, enable, add, fork and time, against the count of open leases."""
+    """Any sequence of acquire, close, enable, add and time, against the count of open leases."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -550,7 +510,6 @@ class PoolMachine(RuleBasedStateMachine):
         first, second = instance(0, max_concurrency=1), instance(1, max_concurrency=2)
         self.pool = pool_of(first, second, strategy="lru", clock=self.clock)
         self.leases: list[Lease] = []
-        self.strangers: list[Lease] = []
         self.ceilings = [1, 2]
 
     @rule()
@@ -587,18 +546,6 @@ class PoolMachine(RuleBasedStateMachine):
     def add(self, ceiling: int) -> None:
         self.pool.add(instance(len(self.ceilings), max_concurrency=ceiling), enabled=True)
         self.ceilings.append(ceiling)
-
-    @rule()
-    def fork(self) -> None:
-        """What the parent has under way is not the child's, also when it ends there."""
-        self.strangers += self.leases
-        self.leases = []
-        self.pool.after_fork()
-
-    @precondition(lambda self: self.strangers)
-    @rule(report=REPORTS)
-    def close_a_stranger(self, report: Report) -> None:
-        self.strangers.pop().close(report)
 
     @invariant()
     def in_flight_is_the_number_of_open_leases_and_within_the_ceilings(self) -> None:
