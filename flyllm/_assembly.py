@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
-from flyllm._execution.closing import wind_down
+from flyllm._execution.closing import CUT, wind_down
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.reaper import Reaper
 from flyllm._execution.stream import Streams
@@ -19,6 +19,7 @@ from flyllm._routing.strategies import strategy_named
 from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.errors import ManagerClosedError
+from flyllm.observability.background import Background
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import Emitter, Observer
 from flyllm.observability.logs import RequestLog
@@ -41,6 +42,7 @@ class Runtime:
     call: Call
     streams: Streams
     usage: UsageLedger
+    debug_files: Background | None
     reaper: Reaper
     closed: threading.Event
     scope: Scope
@@ -59,6 +61,7 @@ class Runtime:
     def close(self, grace: float) -> None:
         """Take no more requests, end those under way within `grace` seconds, and release everything."""
         self.closed.set()
+        until = self.clock.monotonic() + grace
         wind_down(self.pool, self.scope, self.clock, grace)
         for adapter in list(self.adapters.values()):
             try:
@@ -66,6 +69,8 @@ class Runtime:
             except Exception as exc:  # an SDK that cannot close must not keep the others open
                 logger.warning("connections could not be closed: %s", type(exc).__name__)
         self.reaper.stop()
+        if self.debug_files is not None:
+            self.debug_files.close(max(CUT, until - self.clock.monotonic()))
 
     def _name(self, number: int, config: InstanceConfig) -> str:
         """Return a name of its own also for the second key of one model, so that ledger and logs tell them apart."""
@@ -78,7 +83,8 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
     """Wire a manager. Starts no thread and opens no connection."""
     clock = clock or SystemClock()
     usage = UsageLedger()
-    emitter = Emitter([usage, RequestLog(), *_debug_files(config), *observers])
+    debug_files = Background(DebugFiles(config.debug_folder)) if config.debug_folder else None
+    emitter = Emitter([usage, RequestLog(), *filter(None, [debug_files]), *observers])
     pool = _pool(config, clock)
     closed = threading.Event()
     attempts = Attempts(pool, clock, emitter, config.unsupported_params)
@@ -92,6 +98,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
         call=Call(loop, clock, emitter),
         streams=Streams(loop, clock, emitter, reaper, scope),
         usage=usage,
+        debug_files=debug_files,
         reaper=reaper,
         closed=closed,
         scope=scope,
@@ -113,10 +120,6 @@ def _pool(config: ManagerConfig, clock: Clock) -> Pool:
         max_stall=config.max_stall,
         retry_ratio=config.retry_ratio,
     )
-
-
-def _debug_files(config: ManagerConfig) -> list[Observer]:
-    return [DebugFiles(config.debug_folder)] if config.debug_folder else []
 
 
 def _settings(config: InstanceConfig) -> ProviderSettings:

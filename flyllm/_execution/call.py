@@ -64,7 +64,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
         finish_reason=completion.finish_reason,
         tool_calls=completion.tool_calls,
         reasoning=completion.reasoning,
-        attempts=tuple(job.ledger),
+        attempts=job.attempts,
         duration=clock.monotonic() - job.started,
         request_id=completion.request_id,
         dropped_params=trial.dropped,
@@ -74,7 +74,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
 
 def failure(job: Job, error: LLMError, clock: Clock) -> LLMResponse:
     """Return the response for a request that got no answer."""
-    error.attempts = error.attempts or tuple(job.ledger)
+    error.attempts = error.attempts or job.attempts
     # Not the last attempt's: the error raised may be an earlier one that says more.
     where = next((a.instance_id for a in reversed(job.ledger) if a.instance_name == error.instance), None)
     return LLMResponse(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from flyllm._resilience.deadline import Deadline
@@ -30,6 +31,11 @@ class Job:
 
     def __post_init__(self) -> None:
         self.idle_since = self.started
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The ledger in the order in which the attempts were begun; they end in another where one was hedged."""
+        return tuple(sorted(self.ledger, key=attrgetter("number")) if self.hedged else self.ledger)
 
     def late(self) -> DeadlineExceededError:
         """Return the error for this request when its deadline has passed."""

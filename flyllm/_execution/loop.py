@@ -47,7 +47,7 @@ class AttemptLoop:
             return run_attempts(attempt, steps)
         except LLMError as error:
             final, cause = steps.conclusion(error)
-        final.attempts = tuple(job.ledger)
+        final.attempts = job.attempts
         raise final from cause
 
 

@@ -176,7 +176,7 @@ class _Run:
                 instance_id=instance.id,
                 instance_name=instance.name,
                 task=job.request.task,
-                attempts=tuple(job.ledger),
+                attempts=job.attempts,
                 duration=self._clock.monotonic() - job.started,
                 request_id=self._source.request_id,
                 dropped_params=self._trial.dropped,
@@ -207,7 +207,7 @@ class _Run:
             cause=error,
             status_code=error.status_code,
             request_id=error.request_id or source.request_id,
-            attempts=tuple(trial.job.ledger),
+            attempts=trial.job.attempts,
         )
         interrupted.located(provider=error.provider, model=error.model, instance=error.instance)
         if was_open:

@@ -9,10 +9,13 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from flyllm._fork import after_fork
 from flyllm.observability.events import AttemptEvent, RequestEvent
 
 try:
@@ -36,6 +39,7 @@ class DebugFiles:
         self._lock = threading.Lock()
         self._started: int | None = None
         self._warned = False
+        after_fork(self, DebugFiles._let_go)
 
     def on_attempt(self, event: AttemptEvent) -> None:
         """Append an attempt to its instance's file."""
@@ -49,6 +53,9 @@ class DebugFiles:
 
     def on_request(self, event: RequestEvent) -> None:
         """Requests are written attempt by attempt."""
+
+    def _let_go(self) -> None:
+        self._lock = threading.Lock()
 
     def _is_first_failure(self) -> bool:
         with self._lock:
@@ -100,8 +107,7 @@ def _entry(event: AttemptEvent) -> dict[str, Any]:
 
 def _append(path: Path, entry: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "r+b", buffering=0, opener=_private) as file:
-        _lock_out_others(file)
+    with open(path, "r+b", buffering=0, opener=_private) as file, _alone_with(file):
         size = file.seek(0, os.SEEK_END)
         at = max(0, size - len(_END))
         try:
@@ -117,10 +123,17 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT, 0o600)
 
 
-def _lock_out_others(file: FileIO) -> None:
-    """Lock until `file` is closed: a forked child, or a worker begun in the same second, has the same path."""
+@contextmanager
+def _alone_with(file: FileIO) -> Iterator[None]:
+    """Lock: a forked child, or a worker begun in the same second, has the same path."""
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if fcntl is not None:
+            # Closing does not unlock while a child that was forked meanwhile has the file open as well.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _write(file: FileIO, at: int, text: bytes) -> None:

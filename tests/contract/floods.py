@@ -66,7 +66,7 @@ class FloodServer:
     def __init__(self) -> None:
         self.sent = self.requests = 0
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = "http://127.0.0.1:{}".format(self._listening.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._serve, daemon=True).start()

@@ -82,7 +82,7 @@ for flood in floods:
 @pytest.mark.parametrize(("provider", "api"), [("openai", "responses"), ("ollama", "chat")], ids=lambda name: name)
 def test_memory_stays_flat(server: FloodServer, provider: str, api: str) -> None:
     """Less than 100 MB more than before, in a process of its own. Memory once taken counts to the first flood."""
-    done = subprocess.run(  # noqa: S603 - this very interpreter
+    done = subprocess.run(
         [sys.executable, "-c", RESIDENT, server.url, provider, api, *FLOODS],
         capture_output=True,
         text=True,

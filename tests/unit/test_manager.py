@@ -521,6 +521,7 @@ def test_no_key_shows_on_any_path(caplog: pytest.LogCaptureFixture, tmp_path: Pa
             shown += ["".join(traceback.StackSummary.from_list(report.stack[2:]).format()), str(error), repr(error)]
             shown.append(repr(pickle.dumps(error)))
     shown += [repr(response) for response in manager.batch_generate(["a", "b"])]
+    manager.close()
     shown += [caplog.text, *(path.read_text() for path in tmp_path.rglob("*.json"))]
     assert len(shown) > 12
     for text in shown:

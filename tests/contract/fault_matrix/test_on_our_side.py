@@ -1,6 +1,7 @@
 """Rows 54, 56, 57 and 59: what goes wrong on this side. What needs a process of its own is in `rows.ELSEWHERE`."""
 
 import fcntl
+import json
 import logging
 import os
 import threading
@@ -219,12 +220,21 @@ def test_debug_files_that_cannot_be_written_cost_one_warning(
     spoil(folder)
     with World("openai", debug_folder=folder) as world:
         world.send(way, 3)
+        _write_out(world)
         if spoil is _deleted:
             _remove(folder)
         world.send(way, 3)
+        _write_out(world)
         assert not world.failures
         warnings = [line for line in world.log if "debug files cannot be written" in line]
         assert len(warnings) == (spoil is not _deleted)
+
+
+def _write_out(world: World) -> None:
+    """Wait for the debug files, which are written behind the requests."""
+    files = world.manager._runtime.debug_files
+    assert files is not None
+    files.close(5.0)
 
 
 def _remove(folder: Path) -> None:
@@ -240,6 +250,7 @@ def test_debug_files_do_not_hold_the_key(way: str, tmp_path: Path) -> None:
     with World("openai", debug_folder=tmp_path, max_retries=0) as world:
         world.servers[0].fail(401, times=2, message="Incorrect API key provided: sk-CANARY0-7f3a9b2c4d5e6f700")
         world.send(way, 3)
+        _write_out(world)
         files = [file.read_text() for file in tmp_path.rglob("debug.json")]
         assert files
         assert not any("7f3a9b2c4d5e6f70" in text for text in files)
@@ -250,6 +261,7 @@ def test_a_slow_disk_does_not_slow_requests(way: str, tmp_path: Path) -> None:
     """A file that cannot be written for a second, as on a stuck network disk, holds no answer back."""
     with World("openai", debug_folder=tmp_path, speed=1.0) as world:
         world.send(way)
+        _write_out(world)
         (file,) = tmp_path.rglob("debug.json")
         with file.open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -260,6 +272,8 @@ def test_a_slow_disk_does_not_slow_requests(way: str, tmp_path: Path) -> None:
             world.send(way, 3)
             assert time.monotonic() - began < 0.8
             release.join()
+        world.manager.close()
+        assert len(json.loads(file.read_text())) == 4
 
 
 # ---- no threads

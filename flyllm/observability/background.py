@@ -1,0 +1,165 @@
+"""A thread between the requests and an observer that may be slow, as one that writes to a disk is.
+
+A request appends to a bounded queue and goes on. The thread is there while there is something to do: it begins with an
+event and ends after a quiet second, so nothing need stop it and a forked child simply begins its own.
+"""
+
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from flyllm._clock import SystemClock
+from flyllm._fork import after_fork
+from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
+from flyllm.types import GenerationRequest
+
+logger = logging.getLogger("flyllm.observability")
+
+CAPACITY = 10_000
+"""Events that may wait."""
+
+AT_EXIT = 1.0
+"""Seconds for what is queued when the interpreter ends."""
+
+_QUIET = 1.0
+"""Seconds without an event after which the thread ends."""
+
+_working: "set[Background]" = set()
+"""Those with a thread: the interpreter's end waits for them, also where their manager is gone already."""
+
+
+class Background:
+    """Hands events to `observer` in their order, in a thread of its own. What finds `capacity` waiting is dropped."""
+
+    def __init__(self, observer: Observer, capacity: int = CAPACITY) -> None:
+        self._observer, self._capacity = observer, capacity
+        self._begin()
+        after_fork(self, Background._let_go)
+
+    @property
+    def dropped(self) -> int:
+        """How many events found the queue full."""
+        return self._dropped
+
+    def on_attempt(self, event: AttemptEvent) -> None:
+        """Queue an attempt."""
+        self._put(partial(self._emitter.attempt, replace(event, request=_as_it_is(event.request))))
+
+    def on_request(self, event: RequestEvent) -> None:
+        """Queue a request."""
+        self._put(partial(self._emitter.request, replace(event, request=_as_it_is(event.request))))
+
+    def close(self, seconds: float) -> None:
+        """Wait until what is queued has been handed over, at most `seconds`, and end the thread.
+
+        An event that comes later begins it anew.
+        """
+        if self._queue.empty() and not self._busy.locked():
+            return
+        self._queue.put(None)
+        self._start()
+        if self._busy.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+            self._rest()
+        else:
+            logger.warning(
+                "observer %r has not taken all events within %g s: up to %d are lost if the process ends now",
+                type(self._observer).__name__,
+                seconds,
+                self._queue.qsize(),  # with our None, in place of the one that the thread has taken
+            )
+
+    def _begin(self) -> None:
+        self._emitter = Emitter([self._observer])
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._busy = threading.Lock()  # held by the thread from its start to its end, so that there is one at most
+        self._counting = threading.Lock()  # guards _dropped
+        self._dropped = 0
+
+    def _let_go(self) -> None:
+        """Leave to the parent what the parent has queued."""
+        _working.discard(self)
+        self._begin()
+
+    def _put(self, work: Callable[[], None]) -> None:
+        # Threads that ask at the same time may all put: the bound is exceeded by their number at most.
+        if self._queue.qsize() >= self._capacity:
+            self._drop()
+        else:
+            self._queue.put(work)
+            self._start()
+
+    def _drop(self) -> None:
+        with self._counting:
+            self._dropped += 1
+            first = self._dropped == 1
+        if first:
+            logger.warning(
+                "observer %r is too slow: %d events wait for it and further ones are dropped until it catches up. "
+                "Debug files: put debug_folder on a faster disk, or leave it out",
+                type(self._observer).__name__,
+                self._capacity,
+            )
+
+    def _start(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            _working.add(self)
+            threading.Thread(target=self._work, name="flyllm-observer", daemon=True).start()
+        except (RuntimeError, MemoryError):  # no thread is to be had, or the interpreter is ending
+            self._do_without()
+
+    def _do_without(self) -> None:
+        """Work here and now. What comes meanwhile is left to the next event or `close`."""
+        try:
+            self._hand_over(0.0)
+        finally:
+            _working.discard(self)
+            self._busy.release()
+
+    def _work(self) -> None:
+        try:
+            self._hand_over(_QUIET)
+        finally:
+            _working.discard(self)
+            self._rest()
+
+    def _hand_over(self, quiet: float) -> None:
+        """Work until nothing has come for `quiet` seconds; None says not to wait."""
+        with suppress(Empty):
+            while True:
+                if (work := self._queue.get(timeout=quiet)) is None:
+                    quiet = 0.0
+                else:
+                    work()
+
+    def _rest(self) -> None:
+        self._busy.release()
+        if not self._queue.empty():  # it came after the last look, from a thread that took this one to be at work
+            self._start()
+
+
+def _as_it_is(request: GenerationRequest) -> GenerationRequest:
+    """Return `request` with its caller's lists and dicts copied: a conversation goes on once it has its answer."""
+    if request.messages is None and request.metadata is None:
+        return request
+    messages = request.messages and [copy(message) for message in request.messages]
+    return replace(request, messages=messages, metadata=copy(request.metadata))
+
+
+def _at_exit() -> None:
+    clock = SystemClock()
+    until = clock.monotonic() + AT_EXIT
+    for background in list(_working):
+        background.close(until - clock.monotonic())
+
+
+# Now, not with the first thread: the interpreter's end calls what was registered last first, and a manager that the
+# application closes there is to be closed by then.
+atexit.register(_at_exit)
