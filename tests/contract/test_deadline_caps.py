@@ -1,4 +1,4 @@
-"""An answer has a size: whatever floods in ends at the cap as a ParseError, for every adapter, and memory stays flat."""
+"""An answer has a size: whatever floods in ends at the cap as a ParseError, for every adapter; memory stays flat."""
 
 import subprocess
 import sys

@@ -222,7 +222,7 @@ def test_another_model_is_asked_where_the_request_wants_that(way: str, refused: 
 @row(36)
 def test_where_all_models_refuse_that_is_the_error(way: str) -> None:
     """Nothing is tried twice."""
-    with World("openai", "mistral") as world:
+    with World("openai", "openai", only={1: {"model": "model-2"}}) as world:
         for server in world.servers:
             server.always(Reply("", finish="content_filter"))
         (result,) = world.send(way, fallback_when_filtered=True)
@@ -241,35 +241,6 @@ def test_an_overloaded_provider_is_left_for_another(way: str) -> None:
         for result in world.results:
             seconds = [attempt.provider for attempt in result.attempts[1:2]]  # type: ignore[attr-defined]
             assert seconds in ([], ["openai"])
-
-
-@row(36)
-@pytest.mark.parametrize("refused", [True, False], ids=["400", "200"])
-def test_another_model_is_asked_where_the_request_wants_that(way: str, refused: bool) -> None:
-    """Each other model once, not another key of the same one; a stream only while it has brought nothing."""
-    with World(
-        "openai", "openai", "mistral", only={0: {"priority": 0}, 1: {"priority": 1}, 2: {"priority": 2}}
-    ) as world:
-        for server in world.servers[:2]:
-            if refused:
-                server.always(_refusal("content_filter", "Refused by the content management policy."), status=400)
-            else:
-                server.always(Reply("", finish="content_filter"))
-        (result,) = world.send(way, fallback_when_filtered=True)
-        assert result.ok
-        assert [attempt.outcome for attempt in result.attempts] == ["ContentFilterError", "success"]  # type: ignore[attr-defined]
-        assert [server.count for server in world.servers] == [1, 0, 1]
-
-
-@row(36)
-def test_where_all_models_refuse_that_is_the_error(way: str) -> None:
-    """Nothing is tried twice."""
-    with World("openai", "mistral") as world:
-        for server in world.servers:
-            server.always(Reply("", finish="content_filter"))
-        (result,) = world.send(way, fallback_when_filtered=True)
-        assert isinstance(result.error, ContentFilterError)
-        assert world.wire == 2
 
 
 @row(37)
