@@ -138,7 +138,7 @@ class Attempts:
             if not self._strict:
                 self._warn_dropped(trial)
                 return trial
-            lease.close(Report.nothing())
+            lease.close(Report.unused())
             # Only this instance: another API of the same provider may take them.
             job.route.exclude(trial.instance, Exclusion.INSTANCE)
             refusal = InvalidRequestError(
@@ -152,7 +152,7 @@ class Attempts:
         """Return a second attempt for `job` beside the one under way, None where that instance is too strict for it."""
         trial = self._trial(job, lease)
         if self._strict and trial.dropped:
-            lease.close(Report.nothing())
+            lease.close(Report.unused())
             return None
         job.hedged = True
         return trial
@@ -168,7 +168,7 @@ class Attempts:
         try:
             return Trial(job, lease, self._request(job, lease.instance), self._clock, self._emitter)
         except BaseException:
-            lease.close(Report.nothing())
+            lease.close(Report.unused())
             raise
 
     def _request(self, job: Job, instance: Instance) -> ProviderRequest:

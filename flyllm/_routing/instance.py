@@ -12,7 +12,7 @@ from flyllm._resilience.classification import Signal
 from flyllm._routing.limits import RateLimits, Ticket
 from flyllm._routing.stats import Latency
 from flyllm._routing.token_estimate import TokenEstimate
-from flyllm.errors import RateLimitError, RequestError
+from flyllm.errors import RateLimitError
 from flyllm.providers.base import ApiSpec, Provider
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class InstanceView(Protocol):
 class InstanceSnapshot:
     """An instance as it was at one moment: given to user-written strategies and by `manager.instances`.
 
+    `requests` are the attempts that it answered or failed, `failures` those it failed; an error that is the request's
+    own, or this process's, is neither.
     `health` is "closed" (given requests), "open" (left alone) or "half_open" (being tried). `cooling` is the seconds
     for which it asked to be left alone. `max_concurrency` includes what was learned of its ceiling.
     """
@@ -200,16 +202,20 @@ class InstanceState:
         """Take in what an attempt says of limits, cool-downs and speed."""
         error, verdict = report.error, report.verdict
         self._settle(lease, report, now)
-        if report.headers is not None:
-            self.limits.observe(report.headers, lease.ticket, now)
+        if report.told:
+            self.limits.observe(report.told, lease.ticket, now)
             self.limited = True
         if error is not None and error.retry_after is not None:
-            self.cool(respectful(min(MAX_COOL, error.retry_after), self._clock), now)
+            self.cool(self._rest(error.retry_after), now)
         # A refusal of the request itself says nothing of the instance, not even how fast it is.
-        if verdict.signal is Signal.SLOW:
+        telling = verdict.overload or verdict.signal in (Signal.GOOD, Signal.SOFT, Signal.HARD)
+        if telling or verdict.eject is not None:
+            self.requests += 1
+            self.failures += error is not None
+        if telling:
+            self._latency.record(report.seconds, now, success=verdict.signal is Signal.GOOD)
+        elif verdict.signal is Signal.SLOW:
             self._latency.at_least(report.seconds, now)
-        elif verdict.overload or verdict.signal not in (Signal.NONE, Signal.ALIVE):
-            self._record(report.seconds, now, success=verdict.signal is Signal.GOOD)
 
     def usually_within(self) -> float | None:
         """Return the seconds within which 95 of 100 of its answers came lately, None where it has given too few."""
@@ -231,22 +237,21 @@ class InstanceState:
         self.breaker = Breaker(clock, since=clock.monotonic())
         self.ceiling = Ceiling(self.instance.max_concurrency)
 
+    def _rest(self, asked: float) -> float:
+        """Return the seconds to leave it alone that asked for so many: not less, unless that is beyond all reason."""
+        seconds = respectful(min(MAX_COOL, asked), self._clock)
+        return seconds if asked > MAX_COOL else min(MAX_COOL, seconds)
+
     def _charge(self, demand: Demand) -> int:
         return self._estimate.charge(demand.size, demand.max_tokens) if self.instance.tpm is not None else 0
 
     def _settle(self, lease: "Lease", report: "Report", now: float) -> None:
         if isinstance(report.error, RateLimitError):
             self.limits.refuse(lease.ticket, now)
-        elif isinstance(report.error, RequestError) and not report.error.sent:
+        elif not report.sent:
             self.limits.refund(lease.ticket)
         else:
             self.limits.settle(lease.ticket, self._estimate.learn(lease.demand.size, report.usage), now)
-
-    def _record(self, seconds: float, now: float, *, success: bool) -> None:
-        """Take in how long an attempt took."""
-        self.requests += 1
-        self.failures += not success
-        self._latency.record(seconds, now, success=success)
 
     def snapshot(self, now: float) -> InstanceSnapshot:
         """Return an immutable copy."""

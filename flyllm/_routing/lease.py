@@ -1,13 +1,14 @@
 """The right to make one attempt at one instance, closed exactly once with a report of what came of it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flyllm._resilience.classification import Signal, Verdict, classify
 from flyllm._routing.instance import Demand, Instance
 from flyllm._routing.limits import Ticket
-from flyllm.errors import LLMError
+from flyllm.errors import LLMError, RequestError
+from flyllm.providers.rate_limit_headers import Allowance, allowances
 from flyllm.types import TokenUsage
 
 _GOOD = Verdict(retry=False, signal=Signal.GOOD)
@@ -24,24 +25,27 @@ class Report:
         verdict: of its error; a good one for an answer, an empty one for an attempt that was given up.
         seconds: how long it took.
         usage: the tokens it took, as far as anybody counted.
-        headers: of the reply, None where there was none or the adapter does not know them.
+        told: what the reply's headers say is left of the provider's limits.
+        sent: whether anything may have reached the provider.
     """
 
     verdict: Verdict
     seconds: float
     error: LLMError | None = None
     usage: TokenUsage = TokenUsage()
-    headers: Mapping[str, str] | None = None
+    told: Sequence[Allowance] = ()
+    sent: bool = True
 
     @classmethod
     def success(cls, seconds: float, usage: TokenUsage, headers: Mapping[str, str] | None) -> "Report":
         """Return the report of an answer."""
-        return cls(_GOOD, seconds, None, usage, headers)
+        return cls(_GOOD, seconds, None, usage, allowances(headers) if headers else ())
 
     @classmethod
     def failure(cls, seconds: float, error: LLMError, usage: TokenUsage = _UNKNOWN) -> "Report":
         """Return the report of an error."""
-        return cls(classify(error), seconds, error, usage)
+        sent = not isinstance(error, RequestError) or error.sent
+        return cls(classify(error), seconds, error, usage, sent=sent)
 
     @classmethod
     def late(cls, seconds: float, error: LLMError) -> "Report":
@@ -58,9 +62,14 @@ class Report:
         return cls(_SLOW, seconds)
 
     @classmethod
-    def nothing(cls, seconds: float = 0.0, usage: TokenUsage = _UNKNOWN) -> "Report":
-        """Return the report of an attempt that was given up or never made."""
+    def nothing(cls, seconds: float, usage: TokenUsage = _UNKNOWN) -> "Report":
+        """Return the report of an attempt that was given up."""
         return cls(_NOTHING, seconds, None, usage)
+
+    @classmethod
+    def unused(cls) -> "Report":
+        """Return the report of an attempt that was never made."""
+        return cls(_NOTHING, 0.0, sent=False)
 
 
 GiveBack = Callable[["Lease", Report], None]

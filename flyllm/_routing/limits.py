@@ -5,12 +5,12 @@ the declared limit starts are paced as well. The provider's headers can only mak
 pool's lock; `now` is the monotonic clock's and never goes back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from flyllm._routing.headroom import Headroom
 from flyllm._routing.pacing import Pace
 from flyllm._routing.start_log import StartLog, Ticket
-from flyllm.providers.rate_limit_headers import allowances
+from flyllm.providers.rate_limit_headers import Allowance
 
 __all__ = ["RateLimits", "Ticket"]
 
@@ -65,7 +65,7 @@ class RateLimits:
         self._log.remove(ticket)
         self._headroom.refund(ticket)
 
-    def observe(self, headers: Mapping[str, str], ticket: Ticket, now: float) -> None:
-        """Take in what the `headers` (lower-case names) of the reply to an attempt tell of the provider's limits."""
-        if self._headroom.newer(ticket) and (told := allowances(headers)):
+    def observe(self, told: Sequence[Allowance], ticket: Ticket, now: float) -> None:
+        """Take in what the reply to an attempt has `told` of the provider's limits."""
+        if told and self._headroom.newer(ticket):
             self._headroom.tell(told, ticket, self._log.since(ticket), now)

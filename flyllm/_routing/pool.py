@@ -97,7 +97,7 @@ class Pool:
         except BaseException:
             self._leave(waiter)
             if waiter.lease is not None:  # it came together with an interrupt
-                waiter.lease.close(Report.nothing())
+                waiter.lease.close(Report.unused())
             raise
 
     def hedge_delay(self, instance_id: int) -> float | None:

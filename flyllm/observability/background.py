@@ -6,6 +6,8 @@ event and ends after a quiet second, so nothing need stop it and a forked child 
 
 import atexit
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +31,8 @@ AT_EXIT = 1.0
 
 _QUIET = 1.0
 """Seconds without an event after which the thread ends."""
+
+_clock = SystemClock()
 
 _working: "set[Background]" = set()
 """Those with a thread: the interpreter's end waits for them, also where their manager is gone already."""
@@ -60,19 +64,15 @@ class Background:
 
         An event that comes later begins it anew.
         """
-        if self._queue.empty() and not self._busy.locked():
-            return
-        self._queue.put(None)
-        self._start()
-        if self._busy.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+        until = _clock.monotonic() + seconds
+        while not self._queue.empty() or self._busy.locked():
+            self._queue.put(None)
+            self._start()
+            left = min(max(until - _clock.monotonic(), 0.0), threading.TIMEOUT_MAX)
+            if not self._busy.acquire(timeout=left):
+                self._warn_of_the_rest(seconds)
+                return
             self._rest()
-        else:
-            logger.warning(
-                "observer %r has not taken all events within %g s: up to %d are lost if the process ends now",
-                type(self._observer).__name__,
-                seconds,
-                self._queue.qsize(),  # with our None, in place of the one that the thread has taken
-            )
 
     def _begin(self) -> None:
         self._emitter = Emitter([self._observer])
@@ -106,11 +106,20 @@ class Background:
                 self._capacity,
             )
 
+    def _warn_of_the_rest(self, seconds: float) -> None:
+        logger.warning(
+            "observer %r has not taken all events within %g s: up to %d are lost if the process ends now",
+            type(self._observer).__name__,
+            seconds,
+            self._queue.qsize(),  # one of them is no event, and one more is in the observer's hands
+        )
+
     def _start(self) -> None:
         if not self._busy.acquire(blocking=False):
             return
         try:
             _working.add(self)
+            _ask_multiprocessing()
             threading.Thread(target=self._work, name="flyllm-observer", daemon=True).start()
         except (RuntimeError, MemoryError):  # no thread is to be had, or the interpreter is ending
             self._do_without()
@@ -153,11 +162,25 @@ def _as_it_is(request: GenerationRequest) -> GenerationRequest:
     return replace(request, messages=messages, metadata=copy(request.metadata))
 
 
+_asked: int | None = None
+"""The process that has asked."""
+
+
+def _ask_multiprocessing() -> None:
+    """Have a child of multiprocessing wait as well: it ends by `os._exit`, without atexit (cpython#83856)."""
+    global _asked
+    multiprocessing = sys.modules.get("multiprocessing")
+    if _asked != os.getpid() and multiprocessing is not None and multiprocessing.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        _asked = os.getpid()
+        Finalize(None, _at_exit, exitpriority=0)
+
+
 def _at_exit() -> None:
-    clock = SystemClock()
-    until = clock.monotonic() + AT_EXIT
+    until = _clock.monotonic() + AT_EXIT
     for background in list(_working):
-        background.close(until - clock.monotonic())
+        background.close(max(until - _clock.monotonic(), 0.0))
 
 
 # Now, not with the first thread: the interpreter's end calls what was registered last first, and a manager that the

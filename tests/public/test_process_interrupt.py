@@ -2,13 +2,12 @@
 
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from flyllm.testing import Behaviour, Fault, ProviderSimulator, SimulatedProvider
+from flyllm.testing import Fault, ProviderSimulator, SimulatedProvider
 from tests.public.processes import HANG, run, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

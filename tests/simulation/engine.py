@@ -135,7 +135,7 @@ class Simulation:
             self.scheduler.withdraw(flight.waiter)
         if flight.lease is not None:
             lease, flight.lease = flight.lease, None
-            lease.close(Report.nothing())
+            lease.close(Report.nothing(self.clock.now - lease.began))
         self._finish(flight, "cancelled")
 
     def set_enabled(self, number: int, enabled: bool) -> None:
@@ -232,7 +232,7 @@ class Simulation:
                 waiter, flight.waiter = flight.waiter, None
                 if flight.cancelled or waiter is None:
                     if waiter is not None and waiter.lease is not None:
-                        waiter.lease.close(Report.nothing())
+                        waiter.lease.close(Report.unused())
                 elif waiter.lease is not None:
                     self._send(flight, waiter.lease)
                 else:
@@ -244,7 +244,7 @@ class Simulation:
         flight.lease, flight.steps.instance = lease, instance
         timeout = min(instance.attempt_timeout, flight.job.deadline.remaining())
         if timeout <= 0.0:
-            lease.close(Report.nothing())
+            lease.close(Report.unused())
             self._failed(flight, flight.job.late(), made=False)
             return
         server = self.servers[instance.id]

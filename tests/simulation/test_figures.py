@@ -1,4 +1,4 @@
-"""The promised figures (RELIABILITY.md, sections 1 and 4) of the real core, in simulated time: the bars are the promise.
+"""The promised figures (RELIABILITY.md, sections 1 and 4) of the real core, in simulated time: bars are promises.
 
 The seeds are fixed, so nothing here is flaky; the worst of them has to reach the bar.
 """
@@ -128,7 +128,7 @@ def test_lowest_latency_uses_the_fast_instances() -> None:
 
 
 def test_a_steady_load_with_deadlines_survives_an_outage() -> None:
-    """40 requests a second, given 30 s each, all instances down for 60 s: few attempts meanwhile, answers soon after."""
+    """40 requests a second, given 30 s each, all instances down for 60 s: few attempts then, answers soon after."""
     behaviours = (Behaviour(outages=(Outage(10, 70, "error"),)),) * 4
     simulation = Simulation(0, [instance(n, max_concurrency=25) for n in range(4)], behaviours, Settings())
     for number in range(40 * 90):

@@ -27,5 +27,5 @@ def test_a_seed_is_one_run_in_another_process() -> None:
     """Nor does a run depend on how the interpreter happens to hash."""
     command = [sys.executable, "-m", "tests.simulation", "--seed", "17"]
     environment = {**os.environ, "PYTHONHASHSEED": "17", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [run_world(17)] * 2

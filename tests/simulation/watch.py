@@ -35,16 +35,18 @@ class WatchedScheduler(Scheduler):
         self.books = {number: Book() for number in self.states}
         self.spent = 0
 
-    def take(self, state: InstanceState, route: Route, now: float) -> Lease:
+    def take(self, state: InstanceState, route: Route, now: float, reason: str = "") -> Lease:
         book = self.books[state.id]
-        assert state.enabled and route.serves(state.instance) and route.allows(state.instance), "ruled out"
+        assert state.enabled, "disabled"
+        assert route.serves(state.instance), "of another task"
+        assert route.allows(state.instance), "ruled out"
         assert len(book.open) < min(state.instance.max_concurrency, state.ceiling.limit), "no place"
         assert now >= book.cool_until or state.cool_until == 0.0, "sent while it asked to be left alone"
         assert now >= route.not_before, "sent during its pause"
         assert state.ready_at(route.demand, now) <= now, "sent before the limits allow"
         self._check_breaker(state, route, now)
         self._check_tier(state, route, now)
-        lease = super().take(state, route, now)
+        lease = super().take(state, route, now, reason)
         assert lease.probe == (lease.instance.id in self._unclosed)
         book.open[lease] = None
         book.starts.append([lease, now, True])

@@ -173,7 +173,12 @@ def infinite(text: str) -> bool:
 def test_it_agrees_with_the_openai_sdk(headers: dict[str, str], sdk: Callable[[dict[str, str]], float | None]) -> None:
     """A number that the SDK would wait for means the same to us; infinity, which it takes for two minutes, nothing."""
     theirs = sdk(headers)
-    if theirs is not None and 0 <= theirs < math.inf and math.copysign(1, theirs) > 0 and not any(map(infinite, headers.values())):
+    if (
+        theirs is not None
+        and 0 <= theirs < math.inf
+        and math.copysign(1, theirs) > 0
+        and not any(map(infinite, headers.values()))
+    ):
         assert retry_after(headers) == pytest.approx(theirs)
 
 

@@ -1,4 +1,4 @@
-"""The network below the HTTP libraries: bounded operations that any thread can end, sockets closed by whoever uses them."""
+"""The network below the HTTP libraries: bounded operations that any thread can end, sockets closed by their users."""
 
 import shutil
 import socket
@@ -234,7 +234,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     command = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost -out {path}"
     key = path.with_suffix(".key")
-    subprocess.run([openssl, *command.split(), "-keyout", str(key)], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([openssl, *command.split(), "-keyout", str(key)], check=True, capture_output=True)
     path.write_text(path.read_text() + key.read_text())
     return path
 

@@ -52,9 +52,7 @@ class Rig:
     ) -> None:
         for _ in range(times):
             began_at = self.now if began is None else began
-            self.breaker.failed(
-                signal, began_at, self.now, probe=probe, peers=lambda: self.peers, under_way=under_way
-            )
+            self.breaker.failed(signal, began_at, self.now, probe=probe, peers=lambda: self.peers, under_way=under_way)
 
     def answer(
         self, times: int = 1, signal: Signal = Signal.GOOD, *, began: float | None = None, probe: bool = False

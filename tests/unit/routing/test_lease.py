@@ -38,7 +38,7 @@ def test_a_give_back_that_raises_is_not_repeated() -> None:
     lease = lease_of(give_back)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
-            lease.close(Report.nothing())
+            lease.close(Report.unused())
     assert len(calls) == 1
 
 
@@ -46,7 +46,7 @@ def test_an_answer_is_a_good_sign() -> None:
     """A success tells seconds, tokens and headers, and asks for no retry."""
     report = Report.success(1.5, TokenUsage(1, 2, 3), {"a": "b"})
     assert (report.verdict.signal, report.verdict.retry, report.error) == (Signal.GOOD, False, None)
-    assert (report.seconds, report.usage, report.headers) == (1.5, TokenUsage(1, 2, 3), {"a": "b"})
+    assert (report.seconds, report.usage, report.told) == (1.5, TokenUsage(1, 2, 3), [])
 
 
 @pytest.mark.parametrize("error", [ServerError("x"), RateLimitError("x", retry_after=1.0)])
@@ -58,5 +58,5 @@ def test_a_failure_is_judged_by_its_class(error: ServerError | RateLimitError) -
 
 def test_what_was_given_up_says_nothing() -> None:
     """Neither good nor bad: the caller ended it."""
-    verdict = Report.nothing().verdict
+    verdict = Report.unused().verdict
     assert (verdict.signal, verdict.eject, verdict.overload) == (Signal.NONE, None, False)

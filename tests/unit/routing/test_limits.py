@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flyllm._routing.limits import RateLimits, Ticket
 from flyllm._routing.pacing import LASTS
 from flyllm._routing.start_log import SPAN
+from flyllm.providers.rate_limit_headers import allowances
 from flyllm.testing.limiter import RateLimiter
 from flyllm.testing.wires.openai_parts import rate_limit_headers
 
@@ -285,7 +286,7 @@ def test_a_provider_that_tells_its_limit_refuses_almost_nothing(rpm: int, seed: 
                 cool = max(cool, now + wait)  # its Retry-After
                 limits.refuse(ticket, now)
             else:
-                limits.observe(headers, ticket, now)
+                limits.observe(allowances(headers), ticket, now)
     refused = sum(wait > 0 for wait in waits)
     assert refused <= 16 + 0.05 * len(waits)  # the first 16 start before anything is known
     assert len(waits) - refused >= 0.75 * 3 * rpm - 4  # a full bucket, and two minutes' refill

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from flyllm._routing.headroom import LONGEST
 from flyllm._routing.limits import RateLimits
 from flyllm._routing.start_log import SPAN
+from flyllm.providers.rate_limit_headers import allowances
 
 NOW = 1000.0
 NONE_LEFT = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1.5s"}
@@ -15,7 +16,7 @@ NONE_LEFT = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests"
 def told(headers: dict[str, str], *, rpm: int | None = None, tpm: int | None = None) -> RateLimits:
     """Limits after one attempt at `NOW`, whose reply came a second later."""
     limits = RateLimits(rpm, tpm)
-    limits.observe(headers, limits.start(0, NOW), NOW + 1)
+    limits.observe(allowances(headers), limits.start(0, NOW), NOW + 1)
     return limits
 
 
@@ -56,7 +57,7 @@ def test_what_was_started_since_is_taken_off() -> None:
     """What is left was counted when the provider saw the request: later ones come off it."""
     limits = RateLimits(None, None)
     first, *_ = [limits.start(0, NOW) for _ in range(3)]
-    limits.observe(left(requests=3), first, NOW + 1)
+    limits.observe(allowances(left(requests=3)), first, NOW + 1)
     assert limits.ready_at(0, NOW + 1) == NOW + 1
     limits.start(0, NOW + 1)
     assert limits.ready_at(0, NOW + 1) == NOW + 31
@@ -81,7 +82,7 @@ def test_charges_started_since_are_taken_off() -> None:
     limits = RateLimits(None, None)
     limits.start(500, NOW)
     answered, *_ = [limits.start(charge, NOW) for charge in (500, 30, 20)]
-    limits.observe(left(tokens=100), answered, NOW + 1)
+    limits.observe(allowances(left(tokens=100)), answered, NOW + 1)
     assert limits.ready_at(50, NOW + 1) == NOW + 1
     assert limits.ready_at(51, NOW + 1) == NOW + 31
 
@@ -116,7 +117,7 @@ def test_a_refund_gives_back_what_the_provider_never_saw() -> None:
 
     limits = RateLimits(None, None)
     first, second = limits.start(0, NOW), limits.start(0, NOW)
-    limits.observe(left(requests=0), second, NOW + 1)
+    limits.observe(allowances(left(requests=0)), second, NOW + 1)
     limits.refund(first)
     assert limits.ready_at(0, NOW + 1) == NOW + 31
 
@@ -125,17 +126,17 @@ def test_the_reply_to_the_last_request_knows_most() -> None:
     """One to an earlier request, however late it comes, changes nothing; a newer one replaces all."""
     limits = RateLimits(None, None)
     first, second, third = [limits.start(0, NOW) for _ in range(3)]
-    limits.observe(left(requests=5), second, NOW + 3)
-    limits.observe(left(requests=0), first, NOW + 4)
+    limits.observe(allowances(left(requests=5)), second, NOW + 3)
+    limits.observe(allowances(left(requests=0)), first, NOW + 4)
     assert limits.ready_at(0, NOW + 4) == NOW + 4
-    limits.observe(left(requests=0), third, NOW + 5)
+    limits.observe(allowances(left(requests=0)), third, NOW + 5)
     assert limits.ready_at(0, NOW + 5) == NOW + 35
 
 
 def test_a_reply_that_tells_nothing_changes_nothing() -> None:
     """An error page between does not lift the limit."""
     limits = told(NONE_LEFT)
-    limits.observe({"content-type": "text/html"}, limits.start(0, NOW + 1), NOW + 1)
+    limits.observe(allowances({"content-type": "text/html"}), limits.start(0, NOW + 1), NOW + 1)
     assert limits.ready_at(0, NOW + 1) == NOW + 2.5
 
 
@@ -153,9 +154,9 @@ def test_a_part_of_the_tokens_counts_only_when_used_up(unit: str) -> None:
     limits = told(anthropic(unit, 10))
     assert limits.ready_at(10**6, NOW + 1) == NOW + 1
     first, second = limits.start(0, NOW + 1), limits.start(0, NOW + 1)
-    limits.observe(anthropic(unit, 0), first, NOW + 1)
+    limits.observe(allowances(anthropic(unit, 0)), first, NOW + 1)
     assert limits.ready_at(1, NOW + 1) == NOW + 11
-    limits.observe(anthropic(unit, 5), second, NOW + 2)
+    limits.observe(allowances(anthropic(unit, 5)), second, NOW + 2)
     assert limits.ready_at(1, NOW + 2) == NOW + 2
 
 

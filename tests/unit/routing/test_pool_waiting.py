@@ -489,7 +489,7 @@ def test_retries_beyond_the_budget_are_put_off_and_none_is_dropped() -> None:
 REPORTS = st.sampled_from(
     [
         GOOD,
-        Report.nothing(),
+        Report.unused(),
         BAD,
         failed(RateLimitError("x")),
         failed(RateLimitError("x", retry_after=3.0)),
