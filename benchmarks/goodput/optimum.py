@@ -7,6 +7,7 @@ So it can be approached and never beaten, and time over T* is a conservative rat
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _NEVER = 1e9
 """Seconds after which a batch that is still not served is taken to be impossible."""
@@ -53,6 +54,10 @@ class Supply:
         """Return the seconds of service in [0, until]."""
         return until - sum(max(0.0, min(end, until) - min(begin, until)) for begin, end in self.down)
 
+    def works_at(self, instant: float) -> bool:
+        """Whether it serves at `instant` and right after."""
+        return not any(begin <= instant < end for begin, end in self.down)
+
     def capacity(self, until: float) -> float:
         """Return how many successes it can give by `until`."""
         up = self.uptime(until)
@@ -65,9 +70,17 @@ class Supply:
         return units * (1.0 - self.error_rate) if limit.per_attempt else units
 
 
+def anywhere_up(supplies: Sequence[Supply], until: float) -> float:
+    """Return the seconds in [0, until] in which one instance at least works: a thread can do nothing in the others."""
+    if not all(supply.down for supply in supplies):
+        return until
+    edges = sorted({0.0, until, *(min(edge, until) for s in supplies for span in s.down for edge in span)})
+    return sum(end - begin for begin, end in pairwise(edges) if any(s.works_at(begin) for s in supplies))
+
+
 def served(supplies: Sequence[Supply], workers: int, until: float) -> float:
     """Return how many successes `workers` threads can get by `until`: a fractional knapsack, the fastest first."""
-    left, total = workers * until, 0.0
+    left, total = workers * anywhere_up(supplies, until), 0.0
     for supply in sorted(supplies, key=lambda s: s.busy):
         taken = min(supply.capacity(until), left / supply.busy)
         total += taken
