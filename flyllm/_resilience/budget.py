@@ -1,4 +1,4 @@
-"""How many retries and hedges a manager may make: bounded by successes and time, so that a bad day is not made worse.
+"""How many retries a manager may make: bounded by successes and time, so that a bad day is not made worse.
 
 A token bucket as in Finagle and the SRE book ("Handling Overload": retries at most in proportion to requests), with
 one difference: a retry without a token waits for one, it is never dropped.
@@ -40,28 +40,3 @@ class RetryBudget:
 
     def _settle(self, now: float) -> None:
         self._tokens, self._at = self.tokens(now), now
-
-
-class HedgeBudget:
-    """Attempts made beside others: one for twenty answers, and none before those (Finagle's backup requests)."""
-
-    SHARE = 0.05
-    MOST = 10.0
-
-    __slots__ = ("_tokens",)
-
-    def __init__(self) -> None:
-        self._tokens = 0.0
-
-    @property
-    def allows_one(self) -> bool:
-        """Whether there is a token."""
-        return self._tokens >= 1.0
-
-    def succeeded(self) -> None:
-        """Take in a success."""
-        self._tokens = min(self.MOST, self._tokens + self.SHARE)
-
-    def spend(self) -> None:
-        """Take a token."""
-        self._tokens -= 1.0

@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterable
 
 from flyllm._clock import Clock
-from flyllm._resilience.budget import HedgeBudget, RetryBudget
+from flyllm._resilience.budget import RetryBudget
 from flyllm._resilience.classification import Signal
+from flyllm._resilience.hedge_budget import HedgeBudget
 from flyllm._routing.aftermath import judge, slow_down
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import GiveBack, Lease, Report
