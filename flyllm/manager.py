@@ -13,7 +13,7 @@ from flyllm._execution.attempt import unforeseen
 from flyllm._execution.batch import OnResult, default_workers, run_batch
 from flyllm._execution.closing import GRACE
 from flyllm._execution.job import Job
-from flyllm._execution.request_check import check_request, seconds_faults
+from flyllm._execution.request_check import check_request, seconds_faults, threads_faults
 from flyllm._execution.stream import ResponseStream
 from flyllm._fork import after_fork
 from flyllm._resilience.deadline import Deadline
@@ -101,7 +101,7 @@ class LLMManager:
             on_result: called in this thread with (index, response) as responses come. What it raises is logged
                 and costs no response.
         """
-        if faults := list(seconds_faults("deadline", deadline)):
+        if faults := [*seconds_faults("deadline", deadline), *threads_faults("max_workers", max_workers)]:
             raise ConfigError.from_faults(faults)
         overall = Deadline.after(self._runtime.clock, deadline)
         tasks = [partial(self._respond, request, overall) for request in requests]

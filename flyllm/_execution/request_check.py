@@ -46,6 +46,12 @@ def seconds_faults(name: str, seconds: Any) -> Iterable[str]:
     return (f"{name} must be a number of seconds above 0 and below {TIMEOUT_MAX:.0f}",)
 
 
+def threads_faults(name: str, threads: Any) -> Iterator[str]:
+    """Yield a fault unless `threads` is a number of threads, or None."""
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        yield f"{name} must be a whole number of at least 1, not {threads!r:.40}"
+
+
 def _switch_faults(name: str, value: Any) -> Iterator[str]:
     if not isinstance(value, bool):
         yield f"{name} must be True or False, not {_type(value)}"

@@ -240,6 +240,15 @@ def test_the_deadline_of_a_batch_covers_all_of_it() -> None:
     assert [type(response.error) for response in responses[1:]] == [DeadlineExceededError] * 3
 
 
+@pytest.mark.parametrize("bad", [0, -1, 1.5, True, "many"])
+def test_a_wrong_number_of_threads_is_a_config_error(bad: Any) -> None:
+    """Nothing is sent, and the number is not quietly replaced."""
+    plugged = built(FakeProvider())
+    with pytest.raises(ConfigError, match="max_workers must be a whole number of at least 1"):
+        plugged.manager.batch_generate(["x"], max_workers=bad)
+    assert plugged.adapters[0].requests == []
+
+
 @pytest.mark.parametrize("bad", ["5", 0, -1, float("nan"), True])
 def test_a_wrong_deadline_is_a_config_error(bad: Any) -> None:
     """The batch's deadline is checked like a request's timeout."""
