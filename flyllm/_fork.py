@@ -5,11 +5,16 @@ A lock may be held by a thread that the child does not have, and a socket delive
 
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+imports = threading.RLock()
+"""Held while an SDK is imported. No child is forked meanwhile: the import lock of a thread that it does not have would
+never be released there."""
 
 _holders: "weakref.WeakKeyDictionary[Any, Callable[[Any], None]]" = weakref.WeakKeyDictionary()
 
@@ -30,4 +35,5 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(before=imports.acquire, after_in_parent=imports.release, after_in_child=imports.release)
     os.register_at_fork(after_in_child=_in_child)

@@ -131,8 +131,8 @@ class _Batch:
     def _exiting(self) -> bool:
         """Whether the interpreter has begun to exit.
 
-        It would first join the workers, although the batch was begun in a daemon thread, which shall not hold it up. That
-        an executor takes no more work is the one public sign of it; `atexit` comes after the joining (cpython#80961).
+        It would first join the workers, although the batch was begun in a daemon thread, which shall not hold it up. An
+        executor that takes no more work is the one public sign of it; `atexit` comes after the joining (cpython#80961).
         """
         try:
             self._executor.submit(_nothing)

@@ -1,6 +1,7 @@
 """A streamed call: the same loop until the first content, then an iterator that finishes or says what is missing."""
 
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -127,6 +128,12 @@ class _Run:
         self._first = [chunk for delta in opened.held if (chunk := self.assembler.take(delta))]
         self._rest: Iterator[Delta] = iter(()) if opened.ended else _timely(opened.source, opened.trial.job.deadline)
         self.response: LLMResponse | None = None
+        self._pid = os.getpid()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it was opened before this process was forked: it is the parent's, and so are its locks."""
+        return os.getpid() != self._pid
 
     def join(self) -> None:
         """Let the manager end this stream when it closes; raise if it has."""
@@ -162,7 +169,7 @@ class _Run:
 
     def abandon(self) -> None:
         """End the call early: close the connection and book what was received."""
-        if self._trial.ended:
+        if self.inherited or self._trial.ended:
             return
         _close(self._source)
         usage, text = self.assembler.usage_so_far(), self.assembler.content
@@ -254,6 +261,8 @@ class ResponseStream:
         try:
             if self._closed:
                 raise StopIteration
+            if self._run.inherited:
+                raise StreamInterruptedError("this stream is the parent process's: open one here", partial=self.text)
             return next(self._chunks)
         finally:
             self._busy.release()

@@ -1,13 +1,11 @@
 """A thread between the requests and an observer that may be slow, as one that writes to a disk is.
 
 A request appends to a bounded queue and goes on. The thread is there while there is something to do: it begins with an
-event and ends after a quiet second, so nothing need stop it and a forked child simply begins its own.
+event and ends after a quiet second, so nothing need stop it and a forked child simply begins its own. The end of the
+process waits for it: see `at_exit.py`.
 """
 
-import atexit
 import logging
-import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from flyllm._clock import SystemClock
 from flyllm._fork import after_fork
+from flyllm.observability import at_exit
 from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
 from flyllm.types import GenerationRequest
 
@@ -26,16 +25,10 @@ logger = logging.getLogger("flyllm.observability")
 CAPACITY = 10_000
 """Events that may wait."""
 
-AT_EXIT = 1.0
-"""Seconds for what is queued when the interpreter ends."""
-
 _QUIET = 1.0
 """Seconds without an event after which the thread ends."""
 
 _clock = SystemClock()
-
-_working: "set[Background]" = set()
-"""Those with a thread: the interpreter's end waits for them, also where their manager is gone already."""
 
 
 class Background:
@@ -83,7 +76,7 @@ class Background:
 
     def _let_go(self) -> None:
         """Leave to the parent what the parent has queued."""
-        _working.discard(self)
+        at_exit.let_go(self)
         self._begin()
 
     def _put(self, work: Callable[[], None]) -> None:
@@ -118,8 +111,7 @@ class Background:
         if not self._busy.acquire(blocking=False):
             return
         try:
-            _working.add(self)
-            _ask_multiprocessing()
+            at_exit.hold(self)
             threading.Thread(target=self._work, name="flyllm-observer", daemon=True).start()
         except (RuntimeError, MemoryError):  # no thread is to be had, or the interpreter is ending
             self._do_without()
@@ -129,14 +121,14 @@ class Background:
         try:
             self._hand_over(0.0)
         finally:
-            _working.discard(self)
+            at_exit.let_go(self)
             self._busy.release()
 
     def _work(self) -> None:
         try:
             self._hand_over(_QUIET)
         finally:
-            _working.discard(self)
+            at_exit.let_go(self)
             self._rest()
 
     def _hand_over(self, quiet: float) -> None:
@@ -160,29 +152,3 @@ def _as_it_is(request: GenerationRequest) -> GenerationRequest:
         return request
     messages = request.messages and [copy(message) for message in request.messages]
     return replace(request, messages=messages, metadata=copy(request.metadata))
-
-
-_asked: int | None = None
-"""The process that has asked."""
-
-
-def _ask_multiprocessing() -> None:
-    """Have a child of multiprocessing wait as well: it ends by `os._exit`, without atexit (cpython#83856)."""
-    global _asked
-    multiprocessing = sys.modules.get("multiprocessing")
-    if _asked != os.getpid() and multiprocessing is not None and multiprocessing.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        _asked = os.getpid()
-        Finalize(None, _at_exit, exitpriority=0)
-
-
-def _at_exit() -> None:
-    until = _clock.monotonic() + AT_EXIT
-    for background in list(_working):
-        background.close(max(until - _clock.monotonic(), 0.0))
-
-
-# Now, not with the first thread: the interpreter's end calls what was registered last first, and a manager that the
-# application closes there is to be closed by then.
-atexit.register(_at_exit)

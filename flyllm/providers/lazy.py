@@ -2,6 +2,7 @@
 
 import threading
 
+from flyllm._fork import imports
 from flyllm._scope import Scope
 from flyllm.providers.base import Completion, DeltaStream, Provider, ProviderRequest, ProviderSettings
 from flyllm.providers.registry import create_provider
@@ -21,7 +22,7 @@ class LazyProvider:
         adapter = self._adapter
         if adapter is not None:
             return adapter
-        with self._lock:
+        with imports, self._lock:
             if self._adapter is None:
                 self._adapter = create_provider(self._settings)
             return self._adapter

@@ -1,5 +1,6 @@
 """Reading JSON that a provider sent: any body that is not an answer becomes one typed error that says why."""
 
+import encodings.utf_8_sig  # noqa: F401 - Python would load it when first used: without a free file, an answer was lost
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -6,6 +6,7 @@ a thread writes make it that thread's.
 """
 
 import contextlib
+import errno
 import select
 import socket
 import ssl
@@ -22,6 +23,10 @@ T = TypeVar("T")
 
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's headers, interim answers included, after which it is taken for broken."""
+
+
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+"""Errors of this process or machine, of which no server is guilty."""
 
 
 class _Local(threading.local):
@@ -68,6 +73,8 @@ class Backend:
                 return self._connected(socket.socket(family, kind, protocol), address, share)
             except OSError as exc:
                 failure = exc
+        if failure.errno in OURS:
+            raise RequestError(f"this process has no free file or port: {failure}", sent=False, local=True)
         if isinstance(failure, TimeoutError) and timeout is not None:
             raise _too_slow(timeout)
         raise self._httpcore.ConnectError(str(failure)) from failure

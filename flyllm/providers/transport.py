@@ -5,7 +5,6 @@ deliver its answers), with one TLS context for the process. No SDK exception pas
 their headers, so the error raised instead has neither cause nor context, only redacted text.
 """
 
-import errno
 import functools
 import itertools
 import os
@@ -16,12 +15,14 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from flyllm._fork import imports
 from flyllm._secret import redact
 from flyllm.errors import InvalidRequestError, LLMError, ParseError, RequestError
 from flyllm.providers.base import ProviderSettings
 from flyllm.providers.bounded_http import PACKINGS, BoundedTransport
 from flyllm.providers.failures import api_error
 from flyllm.providers.payload import decode
+from flyllm.providers.sockets import OURS
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class Clients(Generic[T]):
         made = self._made.get(shard)
         if made is not None and self._pid == os.getpid():
             return made[0]
-        with self._lock:
+        with imports, self._lock:  # what a client is built of is imported here
             if self._pid != os.getpid():
                 self._pid, self._made = os.getpid(), {}
             if shard not in self._made:
@@ -217,7 +218,7 @@ def _transport_error(exc: BaseException) -> RequestError | None:
     names = {_name(link) for link in chain}
     root = f"{_name(chain[-1])}: {chain[-1]}" if str(chain[-1]) else _name(chain[-1])
     numbers = {link.errno for link in chain if isinstance(link, OSError)}
-    if numbers & {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL}:
+    if numbers & OURS:
         return RequestError(f"this process has no free file or port: {root}", sent=False, local=True)
     if "PoolTimeout" in names:
         return RequestError("no free connection in the pool", sent=False, local=True)

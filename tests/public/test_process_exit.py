@@ -4,6 +4,7 @@ What Ctrl-C, SIGTERM handlers and non-daemon threads do is in `test_process_inte
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -12,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from flyllm.testing import ProviderSimulator, SimulatedProvider
-from tests.public.processes import HANG, start
+from flyllm.testing import Fault, ProviderSimulator, SimulatedProvider, stall
+from tests.public.processes import HANG, ROOT, environment, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 
@@ -245,7 +246,7 @@ import resource
 open_files = max(map(int, os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")))
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + {free}, hard))
-results = manager.batch_generate(PROMPTS, deadline=8.0)
+results = manager.batch_generate(PROMPTS, deadline=3.0)
 tell(results=len(results), local=all(r.success or getattr(r.error, "local", False) for r in results))
 tell(**kinds(results))
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -261,7 +262,7 @@ tell(closed=[s.in_flight for s in manager.instances])
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS does nothing elsewhere")
 @pytest.mark.parametrize("free", [0, 2])
 def test_no_more_threads(server: SimulatedProvider, free: int) -> None:
-    """Threads that need more memory than there is cannot start: a batch runs on those it has, and be it the caller's."""
+    """Threads that need more memory than there is cannot start: a batch runs on those it has, or the caller's."""
     facts = lacking(
         server,
         f"""

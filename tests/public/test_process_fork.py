@@ -1,4 +1,4 @@
-"""Fault matrix, row 53: processes that are forked off a manager in use. gunicorn --preload and Celery's prefork are that.
+"""Fault matrix, row 53: processes forked off a manager in use, as gunicorn --preload and Celery's prefork do.
 
 Each script runs in a process of its own; its children die of an alarm where they would hang.
 """
@@ -89,7 +89,7 @@ def prompts(server: SimulatedProvider) -> Counter[str]:
 
 
 def test_parent_and_child_do_not_share_a_connection(server: SimulatedProvider) -> None:
-    """Both go on at once after one kept connection was in use: each has its own answers, over a connection of its own."""
+    """Both go on at once after one kept connection was in use: each has its own answers, over one of its own."""
     server.set(latency=0.002)
     facts = told(
         server,
@@ -329,7 +329,6 @@ await_all(*children)
     assert len(entries) == 81
 
 
-@pytest.mark.xfail(reason="a module's import lock stays taken in the child (python/cpython#50970)", strict=True)
 def test_a_fork_while_an_sdk_is_imported(server: SimulatedProvider) -> None:
     """The first request of a cold manager imports for half a second; a child forked then must not wait for ever."""
     told(

@@ -29,7 +29,8 @@ INTERRUPTED = (
     + """
 began = None
 try:
-    manager.batch_generate(["Hi"] * int(sys.argv[2]), max_workers=int(sys.argv[3]), on_result=lambda index, _: print("got", index, flush=True))
+    requests, workers = ["Hi"] * int(sys.argv[2]), int(sys.argv[3])
+    manager.batch_generate(requests, max_workers=workers, on_result=lambda index, _: print("got", index, flush=True))
 except KeyboardInterrupt as exc:
     results = exc.flyllm_results
     print("interrupted", len(results), sum(r is not None for r in results), threading.active_count(), flush=True)
@@ -55,7 +56,7 @@ def wait_for(condition: object) -> None:
 def test_one_ctrl_c_ends_a_batch_and_the_process(server: SimulatedProvider) -> None:
     """The caller has what was finished, the threads are gone, nothing more is sent, and the process ends."""
     server.set(fault=Fault.SILENCE)
-    server.enqueue("one", "two", "three")
+    server.enqueue("one").then("two").then("three")
     process = start(sys.executable, "-c", INTERRUPTED, server.url, "50", "8")
     wait_for(lambda: len(server.requests) == 11)
     assert process.stdout is not None
@@ -119,7 +120,10 @@ EXIT = (
 stream = manager.generate_stream("first")
 thread = threading.Thread(target=lambda: manager.batch_generate(["Hi"] * 30, max_workers=10), daemon=True)
 thread.start()
-sys.stdin.readline()
+while sum(s.in_flight for s in manager.instances) < 11:
+    time.sleep(0.01)
+time.sleep(0.2)
+print("exiting", flush=True)
 """
 )
 
@@ -128,18 +132,9 @@ def test_the_process_exits_without_close(server: SimulatedProvider) -> None:
     """Although a daemon thread's batch hangs on ten sockets, and a stream is open."""
     server.set(fault=Fault.SILENCE)
     server.enqueue("one two three")
-    process = start(
-        sys.executable,
-        "-c",
-        "import os; os.close(0)\n"
-        + EXIT.replace(
-            "sys.stdin.readline()",
-            "import time\nwhile True:\n    if sum(s.in_flight for s in manager.instances) == 11: break\n    time.sleep(0.01)\ntime.sleep(0.2)\nprint('exiting', flush=True)",
-        ),
-        server.url,
-    )
+    process = start(sys.executable, "-c", EXIT, server.url)
     assert process.stdout is not None
-    assert process.stdout.readline() == "exiting\\n"
+    assert process.stdout.readline() == "exiting\n"
     began = time.monotonic()
     _, err = process.communicate(timeout=HANG)
     assert time.monotonic() - began < PROMPT
@@ -168,7 +163,7 @@ def test_close_may_run_at_exit(server: SimulatedProvider) -> None:
     server.set(fault=Fault.SILENCE)
     process = start(sys.executable, "-c", AT_EXIT.replace("manager.close)", "manager.close, 0.2)"), server.url)
     assert process.stdout is not None
-    assert process.stdout.readline() == "exiting\\n"
+    assert process.stdout.readline() == "exiting\n"
     began = time.monotonic()
     _, err = process.communicate(timeout=HANG)
     assert time.monotonic() - began < PROMPT
@@ -191,7 +186,7 @@ def test_a_batch_of_a_thread_that_the_process_waits_for_is_finished(server: Simu
     """A thread that is no daemon holds the process, as everywhere; its batch is not cut."""
     server.set(latency=0.3)
     done = run(sys.executable, "-c", FINISHES, server.url)
-    assert done.stdout == "8\\n", done.stderr
+    assert done.stdout == "8\n", done.stderr
 
 
 LATE = (
@@ -208,4 +203,4 @@ threading.Thread(target=work).start()
 def test_a_batch_may_begin_after_the_main_thread_has_ended(server: SimulatedProvider) -> None:
     """Executors take no more work by then: the thread does it itself."""
     done = run(sys.executable, "-c", LATE, server.url)
-    assert done.stdout == "3\\n", done.stderr
+    assert done.stdout == "3\n", done.stderr

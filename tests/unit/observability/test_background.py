@@ -1,6 +1,7 @@
 """Rules of handing events to an observer in the background."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flyllm.observability import background
+from flyllm.observability import at_exit, background
 from flyllm.observability.background import Background
 from flyllm.observability.events import AttemptEvent, RequestEvent
 from flyllm.types import Attempt, GenerationRequest, LLMResponse
@@ -116,7 +117,7 @@ def test_a_thread_without_events_ends_by_itself(disk: Disk, monkeypatch: pytest.
         assert disk.entered.wait(HANG)
         for thread in threads_of_ours():
             thread.join(HANG)
-        assert not background._working
+        assert not at_exit._held
     assert disk.seen == ["a", "b"]
     assert len(set(disk.threads)) == 2
 
@@ -259,7 +260,7 @@ def test_where_no_thread_is_to_be_had_the_requests_own_does_it(
         fill(under_test, "a", "b")
         under_test.close(HANG)
         assert disk.threads == [threading.current_thread()] * 2
-        assert not background._working
+        assert not at_exit._held
     fill(under_test, "c")
     under_test.close(HANG)
     assert disk.seen == ["a", "b", "c"]
@@ -288,10 +289,11 @@ def test_a_forked_child_has_an_empty_queue_and_a_thread_of_its_own(disk: Disk) -
 
 
 def _in_child(under_test: Background, disk: Disk) -> int:
+    signal.alarm(int(HANG))  # instead of hanging for ever
     try:
         disk.open = threading.Event()
         disk.open.set()
-        fresh = (under_test.dropped, under_test._queue.qsize(), set(background._working)) == (0, 0, set())
+        fresh = (under_test.dropped, under_test._queue.qsize(), set(at_exit._held)) == (0, 0, set())
         fill(under_test, "child")
         under_test.close(HANG)
         return 0 if fresh and disk.seen == ["child"] else 1
@@ -301,7 +303,7 @@ def _in_child(under_test: Background, disk: Disk) -> int:
 
 def test_the_end_of_the_interpreter_shares_its_second_among_all(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are well are through although another hangs, and one bound holds for them together."""
-    monkeypatch.setattr(background, "AT_EXIT", 0.2)
+    monkeypatch.setattr(at_exit, "SECONDS", 0.2)
     disk.hang()
     hung = [Background(disk) for _ in range(3)]
     for each in hung:
@@ -309,9 +311,9 @@ def test_the_end_of_the_interpreter_shares_its_second_among_all(disk: Disk, monk
     well = Background(other := Disk())
     fill(well, *"abc")
     began = time.monotonic()
-    background._at_exit()
+    at_exit._close_all()
     assert time.monotonic() - began < 2.0
-    assert len(background._working) >= 3
+    assert len(at_exit._held) >= 3
     well.close(HANG)
     assert other.seen == ["a", "b", "c"]
     disk.open.set()

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -255,3 +256,49 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_half_entry(
     files.on_attempt(event("lost"))
     files.on_attempt(event("kept"))
     assert [entry["output"]["content"] for entry in read(tmp_path)] == ["kept"]
+
+
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+FROM_THREADS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@FORKS
+@FROM_THREADS
+def test_a_child_forked_during_a_write_does_not_lock_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the open file, lock and all, from its parent and keeps it for as long as it lives."""
+    from flyllm.observability import debug_files
+
+    write, (read_end, write_end), children = debug_files._write, os.pipe(), []
+
+    def forking(file: Any, at: int, text: bytes) -> None:
+        if not children:
+            if not (child := os.fork()):
+                os.close(write_end)
+                os.read(read_end, 1)
+                os._exit(0)
+            children.append(child)
+        write(file, at, text)
+
+    monkeypatch.setattr(debug_files, "_write", forking)
+    files = DebugFiles(str(tmp_path))
+    files.on_attempt(event("first"))
+    files.on_attempt(event("second"))
+    assert [entry["output"]["content"] for entry in read(tmp_path)] == ["first", "second"]
+    os.close(write_end)
+    os.waitpid(children[0], 0)
+    os.close(read_end)
+
+
+@FORKS
+@FROM_THREADS
+def test_a_child_forked_during_a_write_can_write(tmp_path: Path) -> None:
+    """The thread that held the lock is not there to give it back."""
+    files = DebugFiles(str(tmp_path))
+    with files._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # instead of hanging for ever
+            files.on_attempt(event("child"))
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [entry["output"]["content"] for entry in read(tmp_path)] == ["child"]

@@ -90,3 +90,10 @@ class Rig:
     def recover(self) -> None:
         """Let a probe succeed."""
         assert self.answer(began=self.probe(), probe=True)
+
+
+def tripped(share: float = 0.0) -> Rig:
+    """A breaker that failures have just opened."""
+    rig = Rig(share=share)
+    rig.trip()
+    return rig

@@ -5,7 +5,14 @@ import pytest
 from flyllm._resilience.breaker import State
 from flyllm._resilience.classification import Signal
 from flyllm._routing.route import Route
-from flyllm.errors import AuthenticationError, LLMError, ModelNotFoundError, QuotaExceededError, RateLimitError
+from flyllm.errors import (
+    AuthenticationError,
+    LLMError,
+    ModelNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestError,
+)
 from tests.unit.fakes import GOOD, ManualClock, failed, instance
 from tests.unit.resilience.breakers import REFUSED, Rig
 from tests.unit.routing.pools import NEVER, acquire, deadline, only, pool_of
@@ -157,8 +164,12 @@ def test_the_first_recovery_wakes_the_other_instances() -> None:
     """After an outage of all, one probe that is answered lets the others be tried within a second."""
     clock = ManualClock()
     pool = pool_of(*(instance(n) for n in range(3)), clock=clock)
-    for number in range(3):
-        for _ in range(10):
-            lease = pool.acquire(only(number), NEVER)
-            lease.close(failed(LLMError("x")) if lease.probe else failed(ConnectionFault()))
-    assert [s.health for s in pool.snapshots()] == ["open"] * 3
+    leases = [pool.acquire(only(number), NEVER) for number in (0, 1, 2) for _ in range(5)]
+    for lease in leases:
+        lease.close(failed(RequestError("refused", sent=False)))
+    for _ in range(30):
+        pool.acquire(Route(None), deadline(clock)).close(failed(RequestError("refused", sent=False)))
+    assert {s.health for s in pool.snapshots()} == {"open"}
+    pool.acquire(Route(None), deadline(clock)).close(GOOD)
+    breakers = [state.breaker for state in pool._scheduler.states.values() if not state.breaker.closed]
+    assert [breaker.ready_at(alone=False) <= clock.now + 1.0 for breaker in breakers] == [True, True]
