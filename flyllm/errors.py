@@ -128,12 +128,15 @@ class RequestError(ProviderError):
     """The exchange failed below HTTP: no connection, cut, reset or timed out.
 
     `sent` is False when the request surely never reached the provider (refused, DNS, TLS, connect timeout),
-    True when it may have. `local` is True when this process is the cause (no free connection or file).
+    True when it may have. `local` is True when this process is the cause (no free connection or file). `stale` is True
+    when a connection kept from before broke before any of the answer came: servers close idle ones, at times just as
+    one is used again.
     """
 
     label = "request_error"
     sent: bool = True
     local: bool = False
+    stale: bool = False
 
 
 class ParseError(ProviderError):

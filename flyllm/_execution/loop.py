@@ -71,7 +71,7 @@ class Steps:
         self._outlook, self._clock, self._max_retries, self._job = outlook, clock, max_retries, job
         self._errors: list[LLMError] = []
         self._counted = self._hops = 0
-        self._refused: set[int] = set()  # instances that no connection could be made to
+        self._unseen: set[int] = set()  # instances that an attempt did not reach, as far as can be told
         self.instance: Instance | None = None
 
     def retryable(self, error: BaseException) -> bool:
@@ -82,7 +82,7 @@ class Steps:
         if isinstance(error, ContextLengthError):
             route.outgrew(instance)
         route.exclude(instance, verdict.exclude)
-        route.mark_tried(instance)
+        route.mark_tried(instance, again=isinstance(error, RequestError) and error.stale)
         route.avoided = instance.provider if verdict.elsewhere else None
         route.pays = verdict.pays
         allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted)
@@ -99,8 +99,9 @@ class Steps:
         if not counted:
             self._hops += 1
             return self._hops <= MAX_HOPS
-        if isinstance(error, RequestError) and not error.sent and instance.id not in self._refused:
-            self._refused.add(instance.id)  # nothing was sent: once per instance that is free
+        unseen = isinstance(error, RequestError) and (not error.sent or error.stale)
+        if unseen and instance.id not in self._unseen:
+            self._unseen.add(instance.id)  # once per instance that is free
             return True
         self._counted += 1
         return self._counted <= self._max_retries

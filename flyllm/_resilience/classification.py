@@ -121,6 +121,8 @@ def classify(error: LLMError) -> Verdict:
     verdict = next(_VERDICTS[cls] for cls in type(error).__mro__ if cls in _VERDICTS)
     if isinstance(error, RequestError) and (error.local or not error.sent):
         return replace(verdict, signal=Signal.NONE if error.local else Signal.HARD, pays=error.sent)
+    if isinstance(error, RequestError) and error.stale:
+        return replace(verdict, signal=Signal.NONE, pays=False)
     if isinstance(error, APIError):
         return _advised(error, verdict)
     return verdict

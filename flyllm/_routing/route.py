@@ -74,11 +74,12 @@ class Route:
         unknown = 2**63  # larger than any: without a number there is nothing to compare
         self._window = max(self._window, instance.context_window or unknown)
 
-    def mark_tried(self, instance: Instance) -> None:
-        """Avoid `instance` until all others were tried."""
+    def mark_tried(self, instance: Instance, *, again: bool) -> None:
+        """Count an attempt, and avoid `instance` until all others were tried, unless it may be used `again` at once."""
         self.last = instance.id
         self.attempts += 1
-        self.tried.add(instance.id)
+        if not again:
+            self.tried.add(instance.id)
 
     def start_over(self) -> None:
         """Begin another round: what was tried may be tried again."""

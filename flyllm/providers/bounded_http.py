@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Self
 
-from flyllm.errors import ParseError
+from flyllm.errors import ParseError, RequestError
 from flyllm.providers.line import Line
 from flyllm.providers.sockets import Backend, Sending
 
@@ -71,17 +71,13 @@ class BoundedTransport:
         self._pool.close()
 
     def _reply(self, request: Any, line: Line) -> Any:
-        """Return the answer; where a kept connection breaks before any of it has come, ask once more on another one.
-
-        Servers close idle connections, at times just as one is used again (RFC 9112, 9.3.1).
-        """
         try:
             return self._pool.handle_request(request)
-        except self._broken:
+        except self._broken as exc:
             if not line.reused or line.head:
                 raise
-        line.reused = False
-        return self._pool.handle_request(request)
+            broken = f"the kept connection broke: {type(exc).__name__}: {exc}"
+        raise RequestError(broken, stale=True)
 
     def _lower(self, request: Any) -> Any:
         url = request.url

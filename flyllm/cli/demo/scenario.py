@@ -11,7 +11,7 @@ from flyllm.cli.output import open_table
 from flyllm.config.model import ManagerConfig
 from flyllm.config.toml_file import config_from_toml
 from flyllm.providers.registry import REGISTRY
-from flyllm.testing import ProviderSimulator, lognormal
+from flyllm.testing import ErrorKind, ProviderSimulator, lognormal
 from flyllm.types import GenerationRequest
 
 DOWN = "groq"
@@ -53,7 +53,8 @@ def simulated_world(seed: int) -> Iterator[ProviderSimulator]:
         for provider, seconds in LATENCIES.items():
             simulator.add(provider, latency=lognormal(seconds, 0.3))
         simulator[DOWN].down()
-        simulator[LIMITED].set(rpm=REQUESTS_PER_MINUTE)
+        # Once it is found out by a refusal, as where others use the same key; after that, by what its headers say.
+        simulator[LIMITED].set(rpm=REQUESTS_PER_MINUTE).enqueue(ErrorKind.RATE_LIMIT, retry_after=0.5)
         yield simulator
 
 

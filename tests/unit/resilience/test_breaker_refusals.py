@@ -85,6 +85,15 @@ def test_failures_before_do_not_lengthen_a_refusal() -> None:
     assert (rig.wait(), rig.breaker.why) == (60.0, REFUSED)
 
 
+def test_a_recovery_from_a_refusal_shortens_no_later_outage() -> None:
+    """There is no trip to take back: the first one is a second long as ever."""
+    rig = Rig()
+    rig.refuse()
+    rig.recover()
+    rig.trip()
+    assert rig.wait() == 1.0
+
+
 def test_a_probe_that_fails_is_no_refusal() -> None:
     """After a refusal a 500 is one failure: why it is left alone is no longer the key."""
     rig = Rig()

@@ -46,6 +46,15 @@ def test_every_success_pays_for_retries_up_to_the_reserve(ratio: float, successe
     assert budget.tokens(NOW) == tokens
 
 
+def test_a_success_pays_for_one_retry_where_nobody_says_otherwise() -> None:
+    """SRE's K = 2: at most twice as many calls as requests."""
+    budget = RetryBudget(NOW)
+    for _ in range(50):
+        budget.take(NOW)
+    budget.succeeded(NOW)
+    assert budget.tokens(NOW) == 51.0
+
+
 def test_it_tells_how_long_to_wait_and_keeps_to_it() -> None:
     """A quarter of a token: three quarters of a second to go."""
     budget = emptied()

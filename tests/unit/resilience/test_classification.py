@@ -123,6 +123,23 @@ def test_what_the_owner_can_act_on_beats_what_passes_by_itself(first: str, then:
     assert most_actionable([actionable, getattr(errors, then)("y")]) is actionable
 
 
+RANKS = [
+    ["NoInstanceError"],
+    ["ServerError", "OverloadedError", "RequestError", "ParseError"],
+    ["RateLimitError"],
+    ["InvalidRequestError", "ProviderError"],
+    ["AuthenticationError", "QuotaExceededError", "ModelNotFoundError", "ConfigError"],
+    ["ContextLengthError", "ContentFilterError", "StreamInterruptedError"],
+    ["DeadlineExceededError", "ManagerClosedError"],
+]
+
+
+def test_errors_rank_by_who_can_act_on_them() -> None:
+    """What passes by itself, then waiting, the request, the configuration, the prompt, and the caller's own end."""
+    ranks = [{classify(getattr(errors, name)("x")).actionable for name in names} for names in RANKS]
+    assert ranks == [{-1}, {0}, {1}, {2}, {3}, {4}, {5}]
+
+
 def test_that_nobody_is_left_hides_no_reason() -> None:
     """ "No instance" is raised only where no instance has failed before."""
     failed = ServerError("HTTP 500")

@@ -106,7 +106,7 @@ def test_a_request_prefers_what_it_has_not_tried() -> None:
     lease = pool.acquire(route, NEVER)
     assert (lease.instance.id, lease.reason) == (0, "first")
     lease.close(BAD)
-    route.mark_tried(lease.instance)
+    route.mark_tried(lease.instance, again=False)
     assert pool.acquire(route, NEVER).instance.id == 1
 
 
@@ -115,7 +115,7 @@ def test_a_request_does_not_wait_for_what_is_left_alone_to_have_tried_it() -> No
     pool = pool_of(instance(0), instance(1))
     acquire(pool).close(failed(RateLimitError("x", retry_after=200.0)))
     route = Route(None)
-    route.mark_tried(instance(1))
+    route.mark_tried(instance(1), again=False)
     assert pool.earliest(route, fresh=True) == math.inf
     assert pool.acquire(route, NEVER).instance.id == 1
 
@@ -128,13 +128,13 @@ def test_the_reason_tells_choice_failover_and_retry_apart() -> None:
         lease = pool.acquire(route, NEVER)
         reasons.append(lease.reason)
         lease.close(BAD)
-        route.mark_tried(lease.instance)
+        route.mark_tried(lease.instance, again=False)
         if len(route.tried) == 2:
             route.start_over()
     assert reasons == ["first", "failover", "failover", "failover"]
     alone, route = pool_of(instance(0)), Route(None)
     first = alone.acquire(route, NEVER)
-    route.mark_tried(first.instance)
+    route.mark_tried(first.instance, again=False)
     assert alone.acquire(route, NEVER).reason == "retry"
 
 

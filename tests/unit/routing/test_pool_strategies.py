@@ -140,7 +140,7 @@ def test_a_users_strategy_chooses_for_retries_too() -> None:
     route = Route(None)
     first = pool.acquire(route, NEVER)
     first.close(BAD)
-    route.mark_tried(first.instance)
+    route.mark_tried(first.instance, again=False)
     route.pays = True
     assert pool.acquire(route, NEVER).instance.id == 1
     assert asked == [[0, 1, 2, 3], [0, 1, 2], [0, 1]]

@@ -44,8 +44,8 @@ def test_a_task_needs_an_instance_that_supports_it() -> None:
 def test_a_new_round_forgets_what_was_tried() -> None:
     """After a full round all may be tried again, and the count of rounds makes the next pause longer."""
     route = Route(None)
-    route.mark_tried(A)
-    route.mark_tried(OTHER)
+    route.mark_tried(A, again=False)
+    route.mark_tried(OTHER, again=False)
     assert (route.tried, route.attempts, route.last) == ({0, 3}, 2, 3)
     route.start_over()
     assert (route.tried, route.attempts, route.last, route.rounds) == (set(), 2, 3, 1)
