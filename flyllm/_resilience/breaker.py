@@ -57,6 +57,7 @@ class Breaker:
     __slots__ = (
         "_clock",
         "_probed_at",
+        "_refusals",
         "_relief",
         "_since",
         "_streak",
@@ -75,7 +76,7 @@ class Breaker:
         self.why: LLMError | None = None
         self._since = since  # of the state: what was sent before says nothing of it
         self._until = self._relief = self._probed_at = 0.0
-        self._trips = 0
+        self._trips = self._refusals = 0
         self._streak = Streak()
 
     def refuses(self, now: float) -> bool:
@@ -105,10 +106,10 @@ class Breaker:
 
         Refusals of attempts that were under way when it opened change nothing.
         """
-        if began < self._since and not probe:
+        if began < self._since and not (probe and self._is_latest(began)):
             return
-        self._trips = self._trips + 1 if self.why is not None else 0
-        self._open(now, min(LONGEST_EJECTION, seconds * 2.0 ** min(self._trips, 16)), why)
+        self._open(now, min(LONGEST_EJECTION, seconds * 2.0 ** min(self._refusals, 16)), why)
+        self._refusals += 1
 
     def answered(self, signal: Signal, began: float, now: float, *, probe: bool) -> bool:
         """Take in an outcome that is no failure; return whether it closed the breaker."""
@@ -144,7 +145,7 @@ class Breaker:
         `peers` tells attempts and failures of the other closed instances in the same span; `under_way` is when the
         attempts were sent that have not ended.
         """
-        if self.state is State.HALF_OPEN and probe and began >= self._probed_at:
+        if probe and self._is_latest(began):
             self._trip(now)
         if not self.closed or began < self._since:
             return
@@ -185,13 +186,17 @@ class Breaker:
         self._relief = now + RELIEF * self._clock.uniform(0.8, 1.2)
         self.window.clear()
 
+    def _is_latest(self, began: float) -> bool:
+        """Whether a probe that began then is the one under way: where others have overlapped, theirs is old news."""
+        return self.state is State.HALF_OPEN and began >= self._probed_at
+
     def _back_to_open(self, began: float, now: float) -> None:
-        if self.state is State.HALF_OPEN and began >= self._probed_at:
+        if self._is_latest(began):
             self.state, self._until, self._relief = State.OPEN, now, now
 
     def _close(self, now: float) -> None:
         self.state, self.closed, self.why, self._since = State.CLOSED, True, None, now
-        self._trips = max(0, self._trips - 1)
+        self._trips, self._refusals = max(0, self._trips - 1), 0
         self._streak = Streak()
 
 

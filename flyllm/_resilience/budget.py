@@ -9,6 +9,9 @@ RESERVE = 100.0
 
 PER_SECOND = 1.0
 
+WHOLE = 1.0 - 1e-9
+"""A token, less what rounding may take of it: else the wait for one could end a moment before it is there."""
+
 
 class RetryBudget:
     """The bucket. `ratio` tokens come in per success: 1.0 bounds wire calls to twice the requests (SRE's K = 2)."""
@@ -31,7 +34,7 @@ class RetryBudget:
     def take(self, now: float) -> float:
         """Spend a token and return 0, or return the seconds until there will be one."""
         self._settle(now)
-        if self._tokens >= 1.0:
+        if self._tokens >= WHOLE:
             self._tokens -= 1.0
             self.spent += 1
             return 0.0

@@ -21,6 +21,8 @@ class Window:
         slot = int(now * BUCKETS / SPAN)
         if not self._buckets or self._buckets[-1][0] != slot:
             self._buckets.append([slot, 0, 0])
+            if len(self._buckets) > BUCKETS:
+                self._buckets.popleft()
         self._buckets[-1][1] += 1
         self._buckets[-1][2] += failed
 

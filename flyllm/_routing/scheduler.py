@@ -65,6 +65,7 @@ class Scheduler:
         self.states = self._roster.states
         self.waiters: list[Waiter] = []
         self._selections = 0
+        self._seen = clock.monotonic()
 
     def add(self, state: InstanceState) -> None:
         """Take an instance in."""
@@ -134,19 +135,23 @@ class Scheduler:
 
     def dispatch(self) -> None:
         """Give free places to those who wait: probes to who has tried least, all others first come, first served."""
+        now = self._seen = self._clock.monotonic()
         if not self.waiters:
             return
-        now = self._clock.monotonic()
         if self._roster.down:
             self._give_probes(self._roster.due(now), now)
         self._give_places(self._roster.open(now), now)
         self._sweep()
 
     def wake_at(self) -> float:
-        """Return when time alone may change something for those who wait, on the monotonic clock."""
+        """Return when time alone may change something for those who wait, on the monotonic clock.
+
+        Counted from the last look at the clock: what has come due since then, while somebody was on the way to wait
+        for it, is not missed.
+        """
         if not self.waiters:
             return math.inf
-        now = self._clock.monotonic()
+        now = self._seen
         demands = {waiter.route.demand for waiter in self.waiters} if self._roster.counts_tokens else {NOTHING}
         times = self._roster.changes(demands, now)
         times += [waiter.route.not_before for waiter in self.waiters if waiter.route.not_before > now]

@@ -172,7 +172,7 @@ class Simulation:
 
     def _step(self) -> bool:
         clock, scheduler = self.clock, self.scheduler
-        wake = scheduler.wake_at()
+        wake = max(scheduler.wake_at(), clock.now)
         if min(wake, clock.next_at) == float("inf"):
             return False
         if self.settings.checked and min(wake, clock.next_at) - 1e-6 > clock.now:

@@ -62,7 +62,8 @@ def test_a_stream_cut_anywhere_is_failed_over_or_interrupted(provider: str, coun
             world.send("stream", count)
         assert all(isinstance(result.error, StreamInterruptedError) for result in world.failures)
         assert all(result.text for result in world.failures)
-        assert world.failures or how == "reset"  # which may overtake the bytes before it
+        # A reset may overtake the bytes before it; with others there, the instance may soon be left alone.
+        assert world.failures or how == "reset" or count > 1
         assert len(world.failures) < len(world.results)
 
 

@@ -289,4 +289,4 @@ def test_a_provider_that_tells_its_limit_refuses_almost_nothing(rpm: int, seed: 
                 limits.observe(allowances(headers), ticket, now)
     refused = sum(wait > 0 for wait in waits)
     assert refused <= 16 + 0.05 * len(waits)  # the first 16 start before anything is known
-    assert len(waits) - refused >= 0.75 * 3 * rpm - 4  # a full bucket, and two minutes' refill
+    assert len(waits) - refused >= 0.7 * 3 * rpm - 4  # a full bucket, and two minutes' refill

@@ -80,6 +80,22 @@ def test_a_place_handed_over_at_the_deadline_is_used_or_given_back() -> None:
     assert pool.in_flight() == 0
 
 
+@pytest.mark.parametrize("pause", [n / 1000 for n in range(1, 30)])
+def test_a_pause_that_ends_while_its_thread_goes_to_sleep_is_not_slept_through(pause: float) -> None:
+    """Time passes between any two looks at the clock."""
+
+    class Running(ManualClock):
+        def monotonic(self) -> float:
+            self.now += 0.001
+            return self.now
+
+    clock, route = Running(), Route(None)
+    pool = pool_of(instance(0), clock=clock)
+    route.not_before = clock.now + pause
+    pool.acquire(route, deadline(clock, 100.0)).close(GOOD)
+    assert clock.now < 1001.0
+
+
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("granted", [False, True])
 def test_an_interrupt_while_waiting_leaks_nothing(interrupt: type[BaseException], granted: bool) -> None:
