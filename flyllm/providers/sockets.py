@@ -6,6 +6,7 @@ a thread writes make it that thread's.
 """
 
 import contextlib
+import encodings.idna  # noqa: F401 - Python would load it at the first lookup, where a fork may come in between
 import errno
 import select
 import socket

@@ -25,7 +25,7 @@ class StainlessAdapter:
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
-        self._clients = Clients(self.new_client, self.httpx, settings.connections, sharded=self.sharded)
+        self._clients = Clients(self._ready_client, self.httpx, settings.connections, sharded=self.sharded)
 
     def new_client(self, http: Any) -> Any:
         """Return an SDK client that sends through `http`, with retries off and its key pinned."""
@@ -85,6 +85,12 @@ class StainlessAdapter:
     def close(self) -> None:
         """Release all connections."""
         self._clients.close()
+
+    def _ready_client(self, http: Any) -> Any:
+        client = self.new_client(http)
+        # Asks the system, once per process, under a lock that a child forked meanwhile would wait for.
+        client.platform_headers()
+        return client
 
     def _post(self, body: Mapping[str, Any], seconds: float, *, stream: bool) -> Any:
         return self._clients.get().post(
