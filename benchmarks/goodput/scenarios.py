@@ -43,7 +43,14 @@ _NONE_LOST = (Bar("lost", most=0), Bar("twice", most=0))
 
 def _fault_free() -> list[Scenario]:
     small = Scenario(
-        "fault-free", "no faults, n = 47 W", _four(_WELL), _CLIENT, N, bars=(_ratio(0.92), *_NONE_LOST), model=".950"
+        "fault-free",
+        "no faults, n = 47 W",
+        _four(_WELL),
+        _CLIENT,
+        N,
+        speed=5.0,
+        bars=(_ratio(0.92), *_NONE_LOST),
+        model=".950",
     )
     return [
         replace(
@@ -68,6 +75,7 @@ def _one_bad() -> list[Scenario]:
         one_of_four(failing),
         _CLIENT,
         N,
+        speed=5.0,
         bars=(_ratio(0.93), *_NONE_LOST, _wire(1.02)),
         model=".960, 1.01x",
     )
@@ -89,7 +97,7 @@ def _one_bad() -> list[Scenario]:
             name="hangs-long",
             title="1 of 4 hangs, timeout 30 s, T* = 417 s",
             requests=312 * W,
-            speed=14.0,
+            speed=4.0,
             bars=(_ratio(0.93), *_NONE_LOST),
             model=".96",
             seeds=1,

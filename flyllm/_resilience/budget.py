@@ -35,7 +35,7 @@ class RetryBudget:
         """Spend a token and return 0, or return the seconds until there will be one."""
         self._settle(now)
         if self._tokens >= WHOLE:
-            self._tokens -= 1.0
+            self._tokens = max(0.0, self._tokens - 1.0)
             self.spent += 1
             return 0.0
         self.deferred += 1

@@ -37,7 +37,7 @@ def judge(state: InstanceState, everyone: Iterable[InstanceState], lease: Lease,
             lease.began,
             now,
             probe=lease.probe,
-            peers=lambda: _outcomes(everyone, state, now),
+            peers=lambda: _outcomes(everyone, state, lease.began, now),
             under_way=[other.began for other in state.leases],
         )
     elif breaker.answered(verdict.signal, lease.began, now, probe=lease.probe):
@@ -45,6 +45,9 @@ def judge(state: InstanceState, everyone: Iterable[InstanceState], lease: Lease,
             other.breaker.hurry(now)
 
 
-def _outcomes(everyone: Iterable[InstanceState], besides: InstanceState, now: float) -> tuple[int, int]:
-    counts = [s.breaker.window.counts(now) for s in everyone if s is not besides and s.breaker.closed]
-    return sum(count[0] for count in counts), sum(count[1] for count in counts)
+def _outcomes(everyone: Iterable[InstanceState], besides: InstanceState, began: float, now: float) -> tuple[int, int]:
+    """Return attempts and failures of the others; what was sent there before `began` and has not ended did not fail."""
+    others = [s for s in everyone if s is not besides and s.breaker.closed]
+    counts = [s.breaker.window.counts(now) for s in others]
+    under_way = sum(lease.began < began for s in others for lease in s.leases)
+    return sum(count[0] for count in counts) + under_way, sum(count[1] for count in counts)
