@@ -155,7 +155,7 @@ def _errors() -> list[Scenario]:
 
 
 def _ceilings() -> list[Scenario]:
-    rows = ((3, 32, 47, 10.0, 5), (10, 64, 47, 4.0, 3), (40, 256, 24, 1.0, 1))
+    rows = ((3, 32, 47, 5.0, 5), (10, 64, 47, 2.0, 3), (40, 256, 24, 0.5, 1))
     return [
         Scenario(
             f"ceiling-{ceiling}",
@@ -174,18 +174,18 @@ def _ceilings() -> list[Scenario]:
 
 
 def _rates() -> list[Scenario]:
-    secret = RateLimit(60, 1.0, charge_refused=True)
+    secret = RateLimit(120, 2.0, charge_refused=True)
     minute = RateLimit(60, 1.0, kind="window")
     slices = RateLimit(4, 4.0)
     none_refused = Bar("refused", most=0)
     return [
         Scenario(
             "rpm-undeclared",
-            "undeclared 60 rpm, refusals count",
+            "undeclared 120 rpm, refusals count",
             _four(Provider(rate=secret)),
             ClientSettings(W),
-            960,
-            speed=20.0,
+            1440,
+            speed=10.0,
             seeds=3,
             bars=(_ratio(0.85), *_NONE_LOST, _wire(1.59)),
             model=".88-.92, 1.59x",
@@ -224,7 +224,7 @@ def _speeds() -> list[Scenario]:
         providers,
         client,
         100 * W // 2,
-        speed=10.0,
+        speed=3.0,
         bars=(_ratio(0.85), *_NONE_LOST),
         model=".88-.91",
     )

@@ -42,6 +42,11 @@ class Trial:
         self._ended = threading.Lock()  # taken once, by the thread that ends the attempt, and never released
 
     @property
+    def probing(self) -> bool:
+        """Whether it tries an instance out that had failed."""
+        return self._lease.probe
+
+    @property
     def ended(self) -> bool:
         """Whether the attempt is over."""
         return self._ended.locked()

@@ -23,7 +23,10 @@ from flyllm.errors import ContentFilterError, ContextLengthError, LLMError, Requ
 T = TypeVar("T", bound=Outcome)
 
 MAX_HOPS = 20
-"""Refusals for load that a request takes beside its `max_retries`: they cost little and are often many."""
+"""Refusals for load, and probes of instances that are down, that a request makes beside its `max_retries`.
+
+Either costs little and may be many. A probe serves everybody: whoever makes it in an outage must not be lost for it.
+"""
 
 
 class AttemptLoop:
@@ -40,7 +43,7 @@ class AttemptLoop:
         def attempt() -> T:
             steps.instance = None
             trial = self._attempts.begin(job)
-            steps.instance = trial.instance
+            steps.instance, steps.probing = trial.instance, trial.probing
             return self._hedges.run(trial, send) if job.request.hedge else trial.run(send)
 
         try:
@@ -64,7 +67,7 @@ class Outlook(Protocol):
 class Steps:
     """One job's answers to what `run_attempts` asks. Pure: what they know of the world is the `outlook`.
 
-    `instance` is where the attempt went that just ended, None where none was made.
+    `instance` is where the attempt went that just ended, None where none was made; `probing` says that it was a probe.
     """
 
     def __init__(self, outlook: Outlook, clock: Clock, max_retries: int, job: Job) -> None:
@@ -73,6 +76,7 @@ class Steps:
         self._counted = self._hops = 0
         self._unseen: set[int] = set()  # instances that an attempt did not reach, as far as can be told
         self.instance: Instance | None = None
+        self.probing = False
 
     def retryable(self, error: BaseException) -> bool:
         """Whether another attempt is allowed and possible; note what it must avoid."""
@@ -85,7 +89,7 @@ class Steps:
         route.mark_tried(instance, again=isinstance(error, RequestError) and error.stale)
         route.avoided = instance.provider if verdict.elsewhere else None
         route.pays = verdict.pays
-        allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted)
+        allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted and not self.probing)
         return allowed and bool(self._outlook.eligible(route))
 
     def _verdict(self, error: LLMError) -> Verdict:

@@ -7,6 +7,7 @@ those that find none wait first come, first served. Not thread-safe: the pool ca
 
 import math
 from collections.abc import Iterable
+from itertools import takewhile
 
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
@@ -123,7 +124,8 @@ class Scheduler:
     def tick(self) -> None:
         """Let the passing of time take effect."""
         self.dispatch()
-        self._give_up_on(self.waiters)
+        overdue = self._seen - self._max_stall
+        self._give_up_on(list(takewhile(lambda waiter: waiter.arrived <= overdue, self.waiters)))
 
     def recheck(self) -> None:
         """Settle those for whom, after a change of instances, nobody is left."""
@@ -278,7 +280,7 @@ class Scheduler:
 
     def _give_up_on(self, waiters: Iterable[Waiter]) -> None:
         """Settle those of `waiters` who wait in vain."""
-        now = self._clock.monotonic()
+        now, found = self._clock.monotonic(), False
         for waiter in waiters:
             earliest = self.earliest(waiter.route) - now
             if earliest <= self._max_stall and self._stalls_at(waiter, now) > now:
@@ -288,4 +290,6 @@ class Scheduler:
                     f"no instance that could serve the request is ready, nor will be within {earliest:.0f} s",
                     retry_after=earliest,
                 )
-        self._sweep()
+                found = True
+        if found:
+            self._sweep()

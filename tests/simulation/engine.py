@@ -241,7 +241,7 @@ class Simulation:
 
     def _send(self, flight: Flight, lease: Lease) -> None:
         now, instance = self.clock.now, lease.instance
-        flight.lease, flight.steps.instance = lease, instance
+        flight.lease, flight.steps.instance, flight.steps.probing = lease, instance, lease.probe
         timeout = min(instance.attempt_timeout, flight.job.deadline.remaining())
         if timeout <= 0.0:
             lease.close(Report.unused())
@@ -268,7 +268,7 @@ class Simulation:
             return
         error = server.error("hang" if cut else kind)
         flight.unsent += kind in ("refused", "local")
-        flight.hops += kind in ("busy", "busy_until")
+        flight.hops += kind in ("busy", "busy_until") or lease.probe
         breaker = self.scheduler.states[lease.instance.id].breaker
         closed = breaker.closed
         late = cut and flight.job.deadline.passed
