@@ -155,7 +155,7 @@ def _errors() -> list[Scenario]:
 
 
 def _ceilings() -> list[Scenario]:
-    rows = ((3, 32, 47, 5.0, 5), (10, 64, 47, 2.0, 3), (40, 256, 24, 0.5, 1))
+    rows = ((3, 32, 47, 5.0, 5), (10, 64, 47, 2.0, 3), (40, 256, 47, 0.5, 1))
     return [
         Scenario(
             f"ceiling-{ceiling}",
