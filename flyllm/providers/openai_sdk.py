@@ -1,5 +1,6 @@
 """The openai SDK's client, for every wire that is spoken through it."""
 
+import contextlib
 from typing import Any, ClassVar
 
 import httpx2
@@ -8,6 +9,11 @@ import openai
 from flyllm.providers.model_list import read_models
 from flyllm.providers.stainless import StainlessAdapter, pinned_headers
 from flyllm.types import ModelInfo
+
+# On every call the SDK takes what it finds as "httpx" in `sys.modules`. Found while another thread imports it for
+# cohere, it has no `Response` yet, and an answer that came could not be read.
+with contextlib.suppress(ImportError):
+    import httpx  # noqa: F401
 
 
 class OpenAIAdapter(StainlessAdapter):

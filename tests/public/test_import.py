@@ -48,3 +48,9 @@ def seconds(script: str) -> float:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return used.ru_utime + used.ru_stime
+
+
+def test_openai_never_meets_an_httpx_that_another_thread_is_still_importing():
+    """The SDK looks for `httpx` among the loaded modules on every call, cohere's first request loads it."""
+    script = "import sys, flyllm.providers.openai_sdk; print(hasattr(sys.modules.get('httpx'), 'Response'))"
+    assert run(sys.executable, "-c", script).stdout.strip() == "True"
