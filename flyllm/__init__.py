@@ -5,13 +5,14 @@ Map of the package, from what users touch down to what it stands on:
     cli             the `flyllm` command
     testing         the provider simulator: a local server that speaks all ten wires, for tests of applications
     manager         `LLMManager`, the façade
+    sse             a stream as server-sent events, for web applications
     builder, config how a manager is described: fluently, or in TOML
     _execution      the attempt loop, and the calls, streams and batches that run it
     _routing        instances, strategies, and the pool that leases instances to requests
     providers       one adapter per API over the official SDKs, and the registry of all providers
     _resilience     what a failure means; backoff, deadlines, tenacity
     observability   events and their sinks: usage, logs, debug files
-    types, tasks, errors   the values users hand in and get back
+    request, types, tasks, errors   the values users hand in and get back
 
 Importing the package imports none of this: names load on first use, an SDK when its first instance is used.
 """
@@ -49,18 +50,18 @@ if TYPE_CHECKING:
     )
     from flyllm.manager import LLMManager
     from flyllm.observability.events import AttemptEvent, Observer, RequestEvent
+    from flyllm.request import GenerationRequest, RequestBuilder
     from flyllm.tasks import TaskDefinition
     from flyllm.types import (
         Attempt,
         FinishReason,
-        GenerationRequest,
         LLMResponse,
         ModelInfo,
         ProviderType,
-        RequestBuilder,
         StreamChunk,
         TokenUsage,
         ToolCall,
+        ToolCallDelta,
     )
 
 _HOMES = {
@@ -91,18 +92,18 @@ _HOMES = {
     ),
     "flyllm.manager": ("LLMManager",),
     "flyllm.observability.events": ("AttemptEvent", "Observer", "RequestEvent"),
+    "flyllm.request": ("GenerationRequest", "RequestBuilder"),
     "flyllm.tasks": ("TaskDefinition",),
     "flyllm.types": (
         "Attempt",
         "FinishReason",
-        "GenerationRequest",
         "LLMResponse",
         "ModelInfo",
         "ProviderType",
-        "RequestBuilder",
         "StreamChunk",
         "TokenUsage",
         "ToolCall",
+        "ToolCallDelta",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -146,6 +147,7 @@ __all__ = [
     "TaskDefinition",
     "TokenUsage",
     "ToolCall",
+    "ToolCallDelta",
     "__version__",
 ]
 

@@ -11,8 +11,9 @@ from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
 from flyllm._execution.closing import CUT, wind_down
 from flyllm._execution.loop import AttemptLoop
+from flyllm._execution.patience import StreamLimits
 from flyllm._execution.reaper import Reaper
-from flyllm._execution.stream import Streams
+from flyllm._execution.streams import Streams
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.strategies import strategy_named
@@ -89,6 +90,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
     closed = threading.Event()
     attempts = Attempts(pool, clock, emitter, config.unsupported_params)
     loop = AttemptLoop(attempts, pool, clock, config.max_retries)
+    limits = StreamLimits(config.first_content_timeout, config.idle_timeout)
     reaper = Reaper()
     scope = Scope(lambda: ManagerClosedError("the manager was closed while the request was under way"))
     runtime = Runtime(
@@ -96,7 +98,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
         clock=clock,
         pool=pool,
         call=Call(loop, clock, emitter),
-        streams=Streams(loop, clock, emitter, reaper, scope),
+        streams=Streams(loop, clock, emitter, reaper, scope, limits),
         usage=usage,
         debug_files=debug_files,
         reaper=reaper,

@@ -21,8 +21,9 @@ _OPTIONS = tuple(name for name in INSTANCE_KINDS if name not in ("provider", "mo
 class ManagerBuilder(Generic[M]):
     """Fluent construction of a manager.
 
-    `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `max_stall`, `retry_ratio`,
-    `max_workers`, `unsupported_params` and `debug_folder` concern the manager; all others the instance added last.
+    `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `first_content_timeout`,
+    `idle_timeout`, `max_stall`, `retry_ratio`, `max_workers`, `unsupported_params` and `debug_folder` concern the
+    manager; all others the instance added last.
     No method but `build()` and `config()` raises anything.
     """
 
@@ -153,6 +154,14 @@ class ManagerBuilder(Generic[M]):
     def default_attempt_timeout(self, seconds: float) -> Self:
         """Limit one attempt to `seconds` at all instances that have no `attempt_timeout` of their own."""
         return self._setting("attempt_timeout", seconds)
+
+    def first_content_timeout(self, seconds: float | None) -> Self:
+        """Let an attempt take at most `seconds` until a stream's first content; None lifts the limit."""
+        return self._setting("first_content_timeout", seconds)
+
+    def idle_timeout(self, seconds: float | None) -> Self:
+        """Let at most `seconds` pass between two events of a stream; None lifts the limit."""
+        return self._setting("idle_timeout", seconds)
 
     def max_stall(self, seconds: float | None) -> Self:
         """Let requests wait at most `seconds` while no instance answers any; None lifts the limit."""

@@ -27,8 +27,9 @@ from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
 from flyllm.observability.events import Observer
 from flyllm.observability.usage import usage_table
+from flyllm.request import GenerationRequest
 from flyllm.tasks import TaskDefinition
-from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, ProviderType, TokenUsage
+from flyllm.types import LLMResponse, ModelInfo, ProviderType, TokenUsage
 
 _FIELDS = frozenset(field.name for field in fields(GenerationRequest))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from flyllm._execution.splice import Splice
 from flyllm.providers.base import Completion, Delta, ToolCallDelta
 from flyllm.types import FinishReason, StreamChunk, TokenUsage, ToolCall
 
@@ -19,9 +20,14 @@ class _Call:
 
 
 class Assembler:
-    """Takes deltas in, gives chunks out, and has the whole answer in the end."""
+    """Takes deltas in, gives chunks out, and has the whole answer in the end.
 
-    def __init__(self) -> None:
+    An answer that goes on `after` another one that broke off begins with its text and reasoning.
+    """
+
+    def __init__(self, after: "Assembler | None" = None) -> None:
+        self._after = after
+        self._splice = Splice(after.content) if after is not None else None
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, _Call] = {}
@@ -32,29 +38,43 @@ class Assembler:
     @property
     def content(self) -> str:
         """The text so far."""
-        return "".join(self._content)
+        return "".join([self._after.content if self._after is not None else "", *self._content])
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning so far."""
+        return "".join([self._after.reasoning if self._after is not None else "", *self._reasoning])
 
     def take(self, delta: Delta) -> StreamChunk | None:
-        """Take in one delta; return a chunk if it has text or reasoning for the consumer."""
+        """Take in one delta; return a chunk if it has something for the consumer."""
         self._finish = delta.finish_reason or self._finish
         self._usage = delta.usage or self._usage
         self._model = delta.model or self._model
+        content = delta.content
+        if content and self._splice is not None:
+            content = self._splice.take(content)
+        if not content and not delta.reasoning and not delta.tool_calls:
+            return None
+        self._content.append(content)
+        self._reasoning.append(delta.reasoning)
         for fragment in delta.tool_calls:
             self._add(fragment)
-        if not delta.content and not delta.reasoning:
-            return None
-        self._content.append(delta.content)
-        self._reasoning.append(delta.reasoning)
-        return StreamChunk(content=delta.content, reasoning=delta.reasoning)
+        return StreamChunk(content, delta.reasoning, tool_call_deltas=delta.tool_calls)
+
+    def rest(self) -> str:
+        """Return text that is handed over only now that nothing follows it."""
+        rest = self._splice.rest() if self._splice is not None else ""
+        self._content.append(rest)
+        return rest
 
     def completion(self, headers: Mapping[str, str], request_id: str | None) -> Completion:
         """Return the whole answer."""
         return Completion(
             content=self.content,
             finish_reason=self._finish,
-            usage=self._usage or TokenUsage(),
+            usage=self._usage or self._unreported(),
             model=self._model,
-            reasoning="".join(self._reasoning) or None,
+            reasoning=self.reasoning or None,
             tool_calls=self.tool_calls(),
             request_id=request_id,
             headers=headers,
@@ -63,6 +83,18 @@ class Assembler:
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Return the tool calls, in the order of their index."""
         return tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for _, c in sorted(self._calls.items()))
+
+    def whole_usage(self, usage: TokenUsage) -> TokenUsage:
+        """Return what the whole answer has cost, if its last part has cost `usage`."""
+        if self._after is None:
+            return usage
+        before = self._after.whole_usage(self._after.usage_so_far())
+        unknown = {"prompt_tokens"} if before.prompt_tokens is None else frozenset()
+        return replace(before + usage, estimated=before.estimated | usage.estimated | unknown)
+
+    def _unreported(self) -> TokenUsage:
+        # Added to what an earlier part has cost, nothing would read as none.
+        return TokenUsage() if self._after is None else self.usage_so_far()
 
     def usage_so_far(self) -> TokenUsage:
         """Return what an answer that broke off has cost: what was reported, but at least what was received.

@@ -183,7 +183,7 @@ class Attempts:
             raise job.late()
         return ProviderRequest(
             model=instance.model,
-            messages=messages_of(request),
+            messages=[*messages_of(request), *_prefix(job, instance)],
             params=_merged(job, instance),
             tools=request.tools,
             tool_choice=request.tool_choice,
@@ -198,6 +198,11 @@ class Attempts:
             self._warned.update((provider, name) for name in fresh)
         if fresh:
             logger.warning("%s does not take %s: left out of requests to it", provider, ", ".join(fresh))
+
+
+def _prefix(job: Job, instance: Instance) -> list[Mapping[str, Any]]:
+    """Return the message that has the model go on from the answer's beginning, if there is one."""
+    return [{"role": "assistant", "content": job.prefix, **(instance.api.prefill or {})}] if job.prefix else []
 
 
 def _merged(job: Job, instance: Instance) -> Mapping[str, Any]:

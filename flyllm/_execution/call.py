@@ -21,7 +21,7 @@ class Call:
     def run(self, job: Job) -> LLMResponse:
         """Return the answer, or a response that carries the error; either is reported to the observers."""
         try:
-            answered = self._loop.run(job, _generate)
+            answered = self._loop.run(self._loop.steps(job), _generate)
             response = answer(job, answered.trial, answered.completion, self._clock)
         except LLMError as error:
             response = failure(job, error, self._clock)

@@ -8,8 +8,9 @@ from typing import Any
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.route import Route
 from flyllm.errors import DeadlineExceededError
+from flyllm.request import GenerationRequest
 from flyllm.tasks import TaskDefinition
-from flyllm.types import Attempt, GenerationRequest
+from flyllm.types import Attempt
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Job:
     """One request's state. Owned by the thread that runs it.
 
     `begun` counts its attempts, `hedged` says that one was made beside another, `idle_since` is when the last ended.
+    `prefix` is what its answer has brought already, to be gone on from.
     """
 
     request: GenerationRequest
@@ -28,6 +30,7 @@ class Job:
     idle_since: float = field(init=False)
     begun: int = 0
     hedged: bool = False
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         self.idle_since = self.started

@@ -36,11 +36,21 @@ class AttemptLoop:
         self._attempts, self._hedges = attempts, Hedges(attempts, pool, clock)
         self.pool, self.clock, self.max_retries = pool, clock, max_retries
 
-    def run(self, job: Job, send: Callable[[Trial], T]) -> T:
-        """Return what `send` made of the first attempt that worked; raise the most telling `LLMError` otherwise."""
-        steps = Steps(self.pool, self.clock, self.max_retries, job)
+    def steps(self, job: Job) -> "Steps":
+        """Return the job's steps, at their beginning."""
+        return Steps(self.pool, self.clock, self.max_retries, job)
+
+    def run(self, steps: "Steps", send: Callable[[Trial], T], broken: LLMError | None = None) -> T:
+        """Return what `send` made of the first attempt that worked; raise the most telling `LLMError` otherwise.
+
+        `broken` is the error with which an answer broke off that had been returned: the job goes on from there.
+        """
+        job = steps.job
+        failures = [broken] if broken is not None else []
 
         def attempt() -> T:
+            if failures:
+                raise failures.pop()
             steps.instance = None
             trial = self._attempts.begin(job)
             steps.instance, steps.probing = trial.instance, trial.probing
@@ -71,7 +81,7 @@ class Steps:
     """
 
     def __init__(self, outlook: Outlook, clock: Clock, max_retries: int, job: Job) -> None:
-        self._outlook, self._clock, self._max_retries, self._job = outlook, clock, max_retries, job
+        self._outlook, self._clock, self._max_retries, self.job = outlook, clock, max_retries, job
         self._errors: list[LLMError] = []
         self._counted = self._hops = 0
         self._unseen: set[int] = set()  # instances that an attempt did not reach, as far as can be told
@@ -82,7 +92,7 @@ class Steps:
         """Whether another attempt is allowed and possible; note what it must avoid."""
         if not isinstance(error, LLMError) or self.instance is None:
             return False
-        verdict, route, instance = self._verdict(error), self._job.route, self.instance
+        verdict, route, instance = self._verdict(error), self.job.route, self.instance
         if isinstance(error, ContextLengthError):
             route.outgrew(instance)
         route.exclude(instance, verdict.exclude)
@@ -93,7 +103,7 @@ class Steps:
         return allowed and bool(self._outlook.eligible(route))
 
     def _verdict(self, error: LLMError) -> Verdict:
-        if isinstance(error, ContentFilterError) and self._job.request.fallback_when_filtered:
+        if isinstance(error, ContentFilterError) and self.job.request.fallback_when_filtered:
             return ANOTHER_MODEL
         return classify(error)
 
@@ -112,7 +122,7 @@ class Steps:
 
     def pause(self) -> float:
         """Go to an untried instance at once; where none is up, and once all were tried, wait in the pool's queue."""
-        route, clock = self._job.route, self._clock
+        route, clock = self.job.route, self._clock
         exhausted = self._outlook.earliest(route, fresh=True) == math.inf
         if exhausted:
             route.start_over()
@@ -122,7 +132,7 @@ class Steps:
 
     def too_late(self, pause: float) -> bool:
         """Whether the deadline comes first; the error that led here is raised now rather than then."""
-        return pause >= self._job.deadline.remaining()
+        return pause >= self.job.deadline.remaining()
 
     def failover(self, error: BaseException, pause: float) -> None:
         """Keep the error: it may be the one to raise in the end."""
@@ -136,8 +146,8 @@ class Steps:
         """Return the error to raise where `error` ended the loop, and its cause."""
         errors = [*self._errors, error]
         verdict = classify(error)
-        if verdict.retry and verdict.exclude is Exclusion.NOTHING and self._job.deadline.passed:
-            errors.append(self._job.late())  # what it lacked was time
+        if verdict.retry and verdict.exclude is Exclusion.NOTHING and self.job.deadline.passed:
+            errors.append(self.job.late())  # what it lacked was time
         final = most_actionable(errors)
         before = [other for other in errors if other is not final]
         return final, final.__cause__ or (before[-1] if before else None)

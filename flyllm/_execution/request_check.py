@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import TIMEOUT_MAX
-from typing import Any
+from typing import Any, get_args
 
 from flyllm.errors import ConfigError
 from flyllm.providers.registry import REGISTRY
-from flyllm.types import GenerationRequest
+from flyllm.request import GenerationRequest, OnInterrupt
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -28,6 +28,9 @@ def check_request(request: GenerationRequest) -> None:
         *_table_faults("response_format", given.response_format),
         *_table_faults("metadata", given.metadata),
         *seconds_faults("timeout", given.timeout),
+        *seconds_faults("first_content_timeout", given.first_content_timeout),
+        *seconds_faults("idle_timeout", given.idle_timeout),
+        *_word_faults("on_interrupt", given.on_interrupt, get_args(OnInterrupt)),
         *_switch_faults("hedge", given.hedge),
         *_switch_faults("fallback_when_filtered", given.fallback_when_filtered),
     ]
@@ -55,6 +58,11 @@ def threads_faults(name: str, threads: Any) -> Iterator[str]:
 def _switch_faults(name: str, value: Any) -> Iterator[str]:
     if not isinstance(value, bool):
         yield f"{name} must be True or False, not {_type(value)}"
+
+
+def _word_faults(name: str, value: Any, words: Sequence[str]) -> Iterator[str]:
+    if value not in words:
+        yield f"{name} must be one of {', '.join(map(repr, words))}, not {value!r:.40}"
 
 
 def _emptiness(prompt: Any, messages: Any) -> Iterator[str]:

@@ -14,6 +14,7 @@ class Route:
         avoided: the provider to leave aside while others are to be had: it is overloaded as a whole.
         attempts: attempts made so far.
         not_before: when the next attempt may begin, on the monotonic clock.
+        prefilled: whether it goes on from an answer's beginning, which not every API takes.
         pays: whether the next attempt costs a token of the retry budget.
         demand: what it takes of limits on tokens.
     """
@@ -27,6 +28,7 @@ class Route:
         "last",
         "not_before",
         "pays",
+        "prefilled",
         "rounds",
         "task",
         "tried",
@@ -39,7 +41,7 @@ class Route:
         self.avoided: str | None = None
         self.attempts = self.rounds = 0
         self.not_before = 0.0
-        self.pays = False
+        self.pays = self.prefilled = False
         self._excluded: set[object] = set()
         self._window = 0
 
@@ -51,6 +53,8 @@ class Route:
         """Whether nothing rules `instance` out for good."""
         if self._window and (instance.context_window or 0) <= self._window:
             return False
+        if self.prefilled and instance.api.prefill is None:
+            return False
         return not self._excluded or self._excluded.isdisjoint(
             (instance.id, (instance.provider, instance.model), instance.provider)
         )
@@ -58,7 +62,7 @@ class Route:
     @property
     def restricted(self) -> bool:
         """Whether anything at all is ruled out for good."""
-        return bool(self._excluded) or self._window > 0
+        return bool(self._excluded) or self._window > 0 or self.prefilled
 
     def exclude(self, instance: Instance, what: Exclusion) -> None:
         """Rule out `instance`, its model or its provider for this request."""

@@ -7,7 +7,8 @@ below. Guarded by the pool's lock.
 
 import math
 
-from flyllm.types import GenerationRequest, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import TokenUsage
 
 TOKENS_PER_BYTE = 0.3
 """Before the first answer: English text has about 0.25, code and other languages more."""

@@ -111,6 +111,8 @@ SETTING_KINDS = {
     "max_retries": COUNT_OR_ZERO,
     "timeout": LIMIT,
     "attempt_timeout": SECONDS,
+    "first_content_timeout": LIMIT,
+    "idle_timeout": LIMIT,
     "max_stall": LIMIT,
     "retry_ratio": RATIO,
     "max_workers": COUNT,

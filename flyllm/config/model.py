@@ -65,6 +65,8 @@ class ManagerConfig:
         max_retries: further attempts after the first, per request.
         timeout: deadline of one request in seconds, waiting and retries included; None means no limit.
         attempt_timeout: seconds for one attempt at instances that have no `timeout` of their own.
+        first_content_timeout, idle_timeout: seconds of an attempt until a stream's first content, and between two
+            events from then on; infinite means no limit.
         max_stall: seconds that requests wait at most while no instance answers any; infinite means no limit.
         retry_ratio: retries that every success pays for, beyond a reserve; 0.2 suits callers that retry themselves.
         max_workers: threads of a batch; None leaves the number to the manager.
@@ -77,6 +79,8 @@ class ManagerConfig:
     max_retries: int = 5
     timeout: float | None = 300.0
     attempt_timeout: float = 180.0
+    first_content_timeout: float = 120.0
+    idle_timeout: float = 60.0
     max_stall: float = 300.0
     retry_ratio: float = 1.0
     max_workers: int | None = None

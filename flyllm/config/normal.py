@@ -23,6 +23,8 @@ def normal(config: ManagerConfig) -> ManagerConfig:
         strategy=strategy.strip().lower() if isinstance(strategy, str) else strategy,
         timeout=None if config.timeout in (None, math.inf) else _seconds(config.timeout),
         attempt_timeout=float(config.attempt_timeout),
+        first_content_timeout=_unlimited(config.first_content_timeout),
+        idle_timeout=_unlimited(config.idle_timeout),
         max_stall=_unlimited(config.max_stall),
         retry_ratio=float(config.retry_ratio),
         unsupported_params="error" if config.unsupported_params == "error" else "warn",

@@ -18,7 +18,7 @@ from flyllm._clock import SystemClock
 from flyllm._fork import after_fork
 from flyllm.observability import at_exit
 from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
-from flyllm.types import GenerationRequest
+from flyllm.request import GenerationRequest
 
 logger = logging.getLogger("flyllm.observability")
 

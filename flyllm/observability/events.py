@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flyllm.errors import LLMError
-from flyllm.types import Attempt, GenerationRequest, LLMResponse
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, LLMResponse
 
 logger = logging.getLogger("flyllm.observability")
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from flyllm._secret import Secret
 from flyllm.types import FinishReason, ModelInfo, TokenUsage, ToolCall
+from flyllm.types import ToolCallDelta as ToolCallDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class ApiSpec:
         suffix: pattern of endings by which an endpoint names this API; "" means exactly `path`.
         version: version part of the path, added to an endpoint that names none.
         params: common parameter -> wire name; a common parameter missing here cannot be taken and is dropped.
-        options: adapter-specific facts, see the adapter's docstring.
+        prefill: what a last message of the assistant has besides, from which the answer goes on; None where the API
+            answers such a message, or refuses it.
     """
 
     name: str
@@ -32,7 +34,7 @@ class ApiSpec:
     version: str
     params: Mapping[str, str]
     suffix: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    prefill: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,6 @@ class Completion:
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
-    """A fragment of a tool call; fragments of one `index` are joined, `id` and `name` come once."""
-
-    index: int
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class BoundedTransport:
             url=self._url(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
             content=request.stream,
-            extensions=request.extensions,
+            extensions={**request.extensions, "timeout": _connecting(request)},
         )
 
 
@@ -119,6 +119,11 @@ class Body:
             return unpacked(pieces)
         name = self._packing[:40].decode("latin-1")
         raise ParseError(f"the answer is packed as {name!r}, which was not asked for")
+
+
+def _connecting(request: Any) -> dict[str, float | None]:
+    """Return the timeouts but those of single operations, of which each may take what the line has left."""
+    return {**request.extensions.get("timeout", {}), "read": None, "write": None}
 
 
 def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], bytes, bytes]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flyllm.types import COMMON_PARAMS
+from flyllm.request import COMMON_PARAMS
 
 
 def wire_params(params: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -26,8 +26,10 @@ _CHAT = "flyllm.providers.openai_chat:OpenAIChat"
 _RESPONSES = "flyllm.providers.openai_responses:OpenAIResponses"
 
 
-def _chat(params: dict[str, str], version: str = "/v1", adapter: str = _CHAT) -> ApiSpec:
-    return ApiSpec("chat_completions", adapter, "/chat/completions", version, params)
+def _chat(
+    params: dict[str, str], version: str = "/v1", adapter: str = _CHAT, prefill: dict[str, bool] | None = None
+) -> ApiSpec:
+    return ApiSpec("chat_completions", adapter, "/chat/completions", version, params, prefill=prefill)
 
 
 REGISTRY: dict[str, ProviderSpec] = {
@@ -61,6 +63,7 @@ REGISTRY: dict[str, ProviderSpec] = {
                         "top_k": "top_k",
                         "stop": "stop_sequences",
                     },
+                    prefill={},  # models up to 4.5; later ones refuse it, and another instance is asked
                 ),
             ),
         ),
@@ -99,6 +102,7 @@ REGISTRY: dict[str, ProviderSpec] = {
                 _chat(
                     {**_COMPATIBLE_PARAMS, "seed": "random_seed"},
                     adapter="flyllm.providers.mistral:MistralChat",
+                    prefill={"prefix": True},
                 ),
             ),
         ),
@@ -131,7 +135,7 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="groq",
             root="https://api.groq.com",
             key_variable="GROQ_API_KEY",
-            apis=(_chat(_OPENAI_PARAMS, version="/openai/v1", adapter="flyllm.providers.groq:GroqChat"),),
+            apis=(_chat(_OPENAI_PARAMS, version="/openai/v1", adapter="flyllm.providers.groq:GroqChat", prefill={}),),
         ),
         ProviderSpec(
             name="togetherai",
@@ -194,6 +198,7 @@ REGISTRY: dict[str, ProviderSpec] = {
                         "presence_penalty": "presence_penalty",
                         "frequency_penalty": "frequency_penalty",
                     },
+                    prefill={},
                 ),
                 _chat(_LOCAL_PARAMS),
             ),

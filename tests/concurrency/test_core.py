@@ -22,7 +22,8 @@ from flyllm.errors import (
     StreamInterruptedError,
 )
 from flyllm.providers.base import Delta, ProviderRequest
-from flyllm.types import GenerationRequest, LLMResponse, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import LLMResponse, TokenUsage
 from tests.concurrency.threads import HANG, together, until
 from tests.unit.fakes import Core, FakeProvider, FakeStream, completion, core, instance
 

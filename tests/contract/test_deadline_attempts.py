@@ -15,6 +15,8 @@ from flyllm.testing import Behaviour, Fault, ProviderSimulator, SimulatedProvide
 ROWS = [(spec.name, api.name) for spec in REGISTRY.values() for api in spec.apis]
 NEVER = [Fault.SILENCE, Fault.BLACKHOLE, Fault.SLOW_HEADERS, Fault.SLOW_BODY]
 TIMEOUT = 0.4
+AMID = 5
+"""Frames after which a stream of six words is amid them, whichever API it is of."""
 HANG = 10.0
 """Seconds that would show an attempt that was not ended; at this pace the answers take minutes."""
 
@@ -61,32 +63,43 @@ def test_a_streams_headers_come_within_the_attempt(row: tuple[LLMManager, Simula
     assert time.monotonic() - began < HANG
 
 
-def test_a_streams_body_comes_within_the_request(row: tuple[LLMManager, SimulatedProvider]) -> None:
-    """It may take longer than an attempt's timeout, but not longer than the request's."""
+def test_a_streams_first_content_comes_within_the_attempt(row: tuple[LLMManager, SimulatedProvider]) -> None:
+    """Headers and a trickle are no answer yet."""
     manager, server = row
     server.enqueue(Behaviour(fault=Fault.SLOW_BODY, pace=0.1))
     began = time.monotonic()
-    with pytest.raises((DeadlineExceededError, StreamInterruptedError), match="deadline passed while") as caught:
-        list(manager.generate_stream(GenerationRequest("Hi", timeout=1.0)))
-    assert 1.0 <= time.monotonic() - began < HANG
-    cause = caught.value.cause if isinstance(caught.value, StreamInterruptedError) else caught.value
-    assert isinstance(cause, DeadlineExceededError)
+    with pytest.raises(RequestError, match=r"^no answer within the attempt's 0\.4 s"):
+        manager.generate_stream("Hi")
+    assert TIMEOUT <= time.monotonic() - began < HANG
 
 
-def test_a_stream_that_stalls_ends_with_the_request(row: tuple[LLMManager, SimulatedProvider]) -> None:
-    """Comments that keep it alive do not keep it from its deadline."""
+def test_a_stream_that_stalls_ends_at_its_idle_limit(row: tuple[LLMManager, SimulatedProvider]) -> None:
+    """Comments that keep the connection alive do not keep the answer alive."""
     manager, server = row
-    server.enqueue(Behaviour("one two three four five six", fault=stall(3, ping=0.1)))
+    server.enqueue(Behaviour("one two three four five six", fault=stall(AMID, ping=0.1)))
     began = time.monotonic()
-    with pytest.raises((DeadlineExceededError, StreamInterruptedError, RequestError)):
-        list(manager.generate_stream(GenerationRequest("Hi", timeout=1.0)))
-    assert time.monotonic() - began < HANG
+    with pytest.raises(StreamInterruptedError, match=r"brought nothing for 0\.4 s") as caught:
+        list(manager.generate_stream(GenerationRequest("Hi", idle_timeout=TIMEOUT)))
+    assert TIMEOUT <= time.monotonic() - began < HANG
+    assert caught.value.partial
+
+
+def test_a_stream_that_stalls_ends_with_the_request(simulator: ProviderSimulator) -> None:
+    """The deadline may come before the idle limit; the error says which it was."""
+    server = simulator.add("openai", name="deadline")
+    server.enqueue(Behaviour("one two three four five six", fault=stall(AMID, ping=0.1)))
+    with LLMManager.builder().add_instance("openai", "m", "k", endpoint=server.url).build() as manager:
+        began = time.monotonic()
+        with pytest.raises(StreamInterruptedError, match="deadline passed while") as caught:
+            list(manager.generate_stream(GenerationRequest("Hi", timeout=1.0)))
+    assert 1.0 <= time.monotonic() - began < HANG
+    assert isinstance(caught.value.cause, DeadlineExceededError)
 
 
 def test_a_long_stream_outlasts_the_attempts_timeout(row: tuple[LLMManager, SimulatedProvider]) -> None:
     """Each of its pieces comes in time."""
     manager, server = row
-    server.enqueue(Behaviour("one two three four five six seven eight", pace=0.15))
+    server.enqueue(Behaviour("one two three four five six seven eight", pace=0.07))
     with manager.generate_stream("Hi") as stream:
         began = time.monotonic()
         assert "".join(chunk.content for chunk in stream).split()[-1] == "eight"

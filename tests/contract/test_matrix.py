@@ -30,6 +30,7 @@ from flyllm import (
     StreamInterruptedError,
 )
 from flyllm.providers.registry import REGISTRY
+from flyllm.request import COMMON_PARAMS
 from flyllm.testing import (
     ErrorKind,
     Fault,
@@ -42,7 +43,6 @@ from flyllm.testing import (
     error_event,
     garbage,
 )
-from flyllm.types import COMMON_PARAMS
 
 ROWS = [(spec.name, api.name) for spec in REGISTRY.values() for api in spec.apis]
 CANARY = "sk-CANARY-7f3a9b2c4d5e6f708192"

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from flyllm.providers.params import unsupported
 from flyllm.providers.registry import provider_spec
-from flyllm.types import COMMON_PARAMS
+from flyllm.request import COMMON_PARAMS
 from tests.contract.recordings import adapter, request
 
 FOLDER = Path(os.environ.get("FLYLLM_SPECS") or Path(__file__).parents[3] / "shared" / "specs")

@@ -21,7 +21,8 @@ from flyllm._routing.route import Route
 from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm._routing.strategies import strategy_named
 from flyllm.errors import DeadlineExceededError, LLMError, ManagerClosedError
-from flyllm.types import GenerationRequest, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import TokenUsage
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.server import Behaviour, Kind, Server
 from tests.simulation.watch import WatchedScheduler, check_conservation, check_step

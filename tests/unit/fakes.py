@@ -14,8 +14,10 @@ from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
 from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
+from flyllm._execution.patience import StreamLimits
 from flyllm._execution.reaper import Reaper
-from flyllm._execution.stream import ResponseStream, Streams
+from flyllm._execution.stream import ResponseStream
+from flyllm._execution.streams import Streams
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Instance
 from flyllm._routing.lease import Report
@@ -27,8 +29,9 @@ from flyllm.errors import LLMError
 from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest
+from flyllm.request import GenerationRequest
 from flyllm.tasks import TaskDefinition
-from flyllm.types import GenerationRequest, LLMResponse, ModelInfo, TokenUsage
+from flyllm.types import LLMResponse, ModelInfo, TokenUsage
 
 ALL_PARAMS = {
     name: name
@@ -264,7 +267,7 @@ def core(
         clock=clock,
         pool=pool,
         call=Call(loop, clock, emitter),
-        streams=Streams(loop, clock, emitter, reaper, Scope()),
+        streams=Streams(loop, clock, emitter, reaper, Scope(), StreamLimits()),
         reaper=reaper,
         usage=usage,
         recorder=recorder,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyllm import GenerationRequest, LLMResponse, ProviderType, RateLimitError, StreamChunk, TokenUsage, ToolCall
-from flyllm.types import COMMON_PARAMS, Attempt, ModelInfo
+from flyllm.request import COMMON_PARAMS
+from flyllm.types import Attempt, ModelInfo
 
 COUNTS = st.none() | st.integers(0, 10**9)
 USAGES = st.builds(

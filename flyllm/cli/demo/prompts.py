@@ -8,7 +8,7 @@ from typing import Any
 
 from flyllm.config.model import ManagerConfig
 from flyllm.errors import ConfigError
-from flyllm.types import GenerationRequest
+from flyllm.request import GenerationRequest
 
 SHIPPED = Path(__file__).with_name("prompts.jsonl")
 """The demo's own 40 prompts."""

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from flyllm._routing.instance import InstanceSnapshot
 from flyllm.cli.output import open_table
-from flyllm.types import Attempt, GenerationRequest, LLMResponse
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, LLMResponse
 
 _LONGEST_ERROR = 160
 _LONGEST_PROMPT = 70

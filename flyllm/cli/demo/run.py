@@ -20,7 +20,8 @@ from flyllm.errors import LLMError, MissingDependencyError
 from flyllm.manager import LLMManager
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.registry import provider_spec
-from flyllm.types import GenerationRequest, LLMResponse
+from flyllm.request import GenerationRequest
+from flyllm.types import LLMResponse
 
 Requests = Sequence[GenerationRequest]
 

@@ -11,8 +11,8 @@ from flyllm.cli.output import open_table
 from flyllm.config.model import ManagerConfig
 from flyllm.config.toml_file import config_from_toml
 from flyllm.providers.registry import REGISTRY
+from flyllm.request import GenerationRequest
 from flyllm.testing import ErrorKind, ProviderSimulator, lognormal
-from flyllm.types import GenerationRequest
 
 DOWN = "groq"
 LIMITED = "mistral"

@@ -3,6 +3,7 @@
 Statuses and types: platform.claude.com/docs/en/api/errors; messages as the API sends them in 2026.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
@@ -71,6 +72,10 @@ _FOREIGN = (
 )
 
 
+# "What's new in Claude 4.6": prefilling ends with 4.6 and stays ended.
+_REFUSES_PREFILL = re.compile(r"^claude-[a-z]+-(4-[6-9]|[5-9])(?![0-9])")
+
+
 def check(body: Json) -> None:
     """Raise `BadRequest` where the Messages API answers 400."""
     for name in ("model", "messages", "max_tokens"):
@@ -85,6 +90,16 @@ def check(body: Json) -> None:
         raise BadRequest("messages: at least one message is required", "messages")
     for index, message in enumerate(body["messages"]):
         _check_message(f"messages.{index}", message)
+    if body["messages"][-1]["role"] == "assistant":
+        _check_prefill(body["model"], body["messages"][-1]["content"])
+
+
+def _check_prefill(model: str, content: Any) -> None:
+    if _REFUSES_PREFILL.search(model):
+        ends = "The conversation must end with a user message."
+        raise BadRequest(f"This model does not support assistant message prefill. {ends}", "messages")
+    if isinstance(content, str) and content != content.rstrip():
+        raise BadRequest("messages: final assistant content cannot end with trailing whitespace", "messages")
 
 
 def _check_message(where: str, message: Any) -> None:

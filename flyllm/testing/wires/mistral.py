@@ -4,6 +4,7 @@ A model that thinks answers with a list of chunks, any other with a string; usag
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
@@ -58,6 +59,7 @@ class MistralWire:
 
     def chat(self, call: Call, reply: Reply, rng: Random) -> Json:
         """Return a completion."""
+        reply = _prefixed(call, reply)
         envelope = _envelope(call, "chat.completion", rng)
         message = {"role": "assistant", "tool_calls": _tool_calls(reply, rng) or None, "content": _content(reply)}
         choice = {"index": 0, "finish_reason": _finish(reply), "message": message}
@@ -65,6 +67,7 @@ class MistralWire:
 
     def stream(self, call: Call, reply: Reply, rng: Random) -> Iterator[bytes]:
         """Yield the chunks of a streamed completion and `[DONE]`."""
+        reply = _prefixed(call, reply)
         envelope = _envelope(call, "chat.completion.chunk", rng)
         yield _chunk(envelope, {"role": "assistant", "content": ""})
         for piece in pieces(reply.reasoning):
@@ -126,6 +129,12 @@ def _read_embedding(body: Json) -> Call:
     if not texts:
         raise BadRequest("List should have at least 1 item after validation, not 0", "input")
     return Call(Operation.EMBEDDINGS, body["model"], "\n".join(texts), body, tuple(texts))
+
+
+def _prefixed(call: Call, reply: Reply) -> Reply:
+    """Return the reply with the text that the request has it begin with: Mistral repeats that."""
+    last = call.body["messages"][-1]
+    return replace(reply, text=last["content"] + reply.text) if last.get("prefix") else reply
 
 
 def _envelope(call: Call, kind: str, rng: Random) -> Json:

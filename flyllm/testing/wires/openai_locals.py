@@ -1,5 +1,6 @@
 """The chat-completions shape as LM Studio, Ollama and Google serve it beside their own APIs."""
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -7,7 +8,7 @@ from flyllm.testing.wires import openai_errors
 from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import CREATED, alphanumeric, lowercase, route
-from flyllm.testing.wires.sse import compact, sse
+from flyllm.testing.wires.sse import compact, pieces, sse
 
 
 class _PlainChat(OpenAIChatWire):
@@ -56,6 +57,11 @@ class LMStudioWire(_PlainChat):
         message = {**super()._message(reply, rng), "content": reply.text}
         message.setdefault("tool_calls", [])
         return {**message, "reasoning_content": reply.reasoning} if reply.reasoning else message
+
+    def _deltas(self, reply: Reply, rng: Random) -> Iterator[Json]:
+        for piece in pieces(reply.reasoning):
+            yield {"role": "assistant", "reasoning_content": piece}
+        yield from super()._deltas(reply, rng)
 
     def _tool_id(self, rng: Random) -> str:
         return str(rng.randint(100_000_000, 999_999_999))

@@ -6,6 +6,8 @@ import re
 from flyllm.testing.wires.base import Json
 
 _PIECE = re.compile(r"\s*\S+|\s+$")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair, which only an escape can carry."""
 
 
 def sse(data: Json | str, event: str | None = None) -> bytes:
@@ -17,7 +19,9 @@ def sse(data: Json | str, event: str | None = None) -> bytes:
 
 def compact(data: Json) -> str:
     """Return `data` as JSON without blanks and without escaping what UTF-8 can carry."""
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    halves = _HALF.search(text) is not None
+    return json.dumps(data, separators=(",", ":")) if halves else text
 
 
 def pieces(text: str) -> list[str]:

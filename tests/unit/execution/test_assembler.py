@@ -16,13 +16,14 @@ def assembled(*deltas: Delta) -> Assembler:
 
 
 def test_a_chunk_is_what_a_consumer_would_notice() -> None:
-    """Text and reasoning become chunks; roles, usage and tool fragments do not."""
+    """Text, reasoning and fragments of tool calls become chunks; roles and usage do not."""
     assembler = Assembler()
     assert assembler.take(Delta(content="a")) == StreamChunk("a")
     assert assembler.take(Delta(reasoning="b")) == StreamChunk(reasoning="b")
     for silent in (Delta(), Delta(usage=TokenUsage(1)), Delta(finish_reason="stop"), Delta(model="m")):
         assert assembler.take(silent) is None
-    assert assembler.take(Delta(tool_calls=(ToolCallDelta(0, "c", "f", "{"),))) is None
+    fragments = (ToolCallDelta(0, "c", "f", "{"),)
+    assert assembler.take(Delta(tool_calls=fragments)) == StreamChunk(tool_call_deltas=fragments)
 
 
 @given(st.lists(st.text(max_size=4), max_size=20), st.lists(st.text(max_size=4), max_size=20))

@@ -11,8 +11,9 @@ from flyllm._execution.attempt import Trial, unforeseen
 from flyllm.errors import InvalidRequestError, LLMError, ProviderError, ServerError
 from flyllm.observability.events import Emitter
 from flyllm.providers.base import ProviderRequest
+from flyllm.request import GenerationRequest
 from flyllm.tasks import TaskDefinition
-from flyllm.types import GenerationRequest, TokenUsage
+from flyllm.types import TokenUsage
 from tests.unit.fakes import ALL_PARAMS, Core, FakeProvider, api, core, instance
 
 NO_TOP_K = {name: name for name in ALL_PARAMS if name not in ("top_k", "seed")}

@@ -1,7 +1,8 @@
 """Rules of a plain call: its response and its events."""
 
 from flyllm.errors import ServerError
-from flyllm.types import GenerationRequest, TokenUsage, ToolCall
+from flyllm.request import GenerationRequest
+from flyllm.types import TokenUsage, ToolCall
 from tests.unit.fakes import FakeProvider, completion, core, instance
 
 

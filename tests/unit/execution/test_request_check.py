@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flyllm._execution.request_check import ROLES, check_request, seconds_faults
 from flyllm.errors import ConfigError
-from flyllm.types import GenerationRequest
+from flyllm.request import GenerationRequest
 
 
 class Hostile:

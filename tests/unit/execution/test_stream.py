@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flyllm._execution.stream import MAX_SILENT_EVENTS
+from flyllm._execution.opening import MAX_SILENT_EVENTS
 from flyllm.errors import (
     DeadlineExceededError,
     LLMError,
@@ -20,7 +20,8 @@ from flyllm.errors import (
     StreamInterruptedError,
 )
 from flyllm.providers.base import Delta, ToolCallDelta
-from flyllm.types import GenerationRequest, StreamChunk, TokenUsage, ToolCall
+from flyllm.request import GenerationRequest
+from flyllm.types import StreamChunk, TokenUsage, ToolCall
 from tests.unit.fakes import Core, FakeProvider, FakeStream, ManualClock, core, instance
 
 HELLO = [Delta(model="m0-x"), Delta(content="Hel"), Delta(content="lo")]
@@ -89,15 +90,16 @@ def test_an_answer_without_text_is_an_answer() -> None:
     assert adapter.streams[0].closed
 
 
-def test_tool_calls_come_whole_at_the_end() -> None:
-    """Fragments of a call are joined; the last chunk and the response have the calls."""
+def test_tool_calls_come_in_fragments_and_whole_at_the_end() -> None:
+    """Fragments are handed over as they come; the last chunk and the response have the calls."""
     script = [
         Delta(tool_calls=(ToolCallDelta(0, "c1", "f", '{"a'),)),
         Delta(tool_calls=(ToolCallDelta(0, arguments='":1}'),)),
         Delta(finish_reason="tool_calls"),
     ]
     stream = streaming(script)[0].stream()
-    (last,) = stream
+    *fragments, last = stream
+    assert [delta.arguments for chunk in fragments for delta in chunk.tool_call_deltas] == ['{"a', '":1}']
     assert last.tool_calls == (ToolCall("c1", "f", '{"a":1}'),)
     assert last.finish_reason == "tool_calls"
     assert stream.response is not None
@@ -199,7 +201,44 @@ def test_the_deadline_holds_while_a_stream_keeps_silent() -> None:
     assert running.pool.in_flight() == 0
 
 
+def test_an_attempt_has_so_long_until_its_first_content() -> None:
+    """The limit of streams or the attempt's own, whichever is shorter; a request may have its own."""
+    running, (first, second) = streaming(HELLO, HELLO)
+    running.stream(GenerationRequest("x"))
+    running.disable(0)
+    running.stream(GenerationRequest("x", first_content_timeout=7.0))
+    assert first.requests[0].timeout == 120.0
+    assert second.requests[0].timeout == 7.0
+
+
 # After the first content
+
+
+def test_every_event_is_waited_for_at_most_so_long() -> None:
+    """Counted from when it is asked for, so that a consumer may take its time; the deadline may come first."""
+    clock = ManualClock()
+    running, (adapter,) = streaming([*HELLO, END], clock=clock)
+    stream = running.stream(GenerationRequest("x", idle_timeout=30.0), timeout=100.0)
+    next(stream)
+    clock.advance(50.0)
+    next(stream)
+    clock.advance(30.0)
+    next(stream)
+    assert adapter.streams[0].limits == [30.0, 20.0, 20.0]
+
+
+def test_a_stream_that_brings_nothing_for_so_long_is_broken() -> None:
+    """The error says so; it is not the deadline's."""
+    clock = ManualClock()
+
+    def silence() -> RequestError:
+        clock.advance(60.0)
+        return RequestError("no answer within the attempt's 60 s")
+
+    running, _ = streaming([Delta(content="Hel"), silence], clock=clock)
+    with pytest.raises(StreamInterruptedError, match="brought nothing for 60 s") as caught:
+        list(running.stream())
+    assert isinstance(caught.value.cause, RequestError)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +307,7 @@ def test_only_a_normal_end_is_complete() -> None:
 
 
 def test_the_deadline_ends_a_trickle() -> None:
-    """At the deadline a stream breaks off with what came until then."""
+    """Nothing is asked for after the deadline: the stream breaks off with what came until then."""
     clock = ManualClock()
 
     def tick() -> Delta:
@@ -279,7 +318,7 @@ def test_the_deadline_ends_a_trickle() -> None:
     with pytest.raises(StreamInterruptedError) as caught, running.stream(timeout=5.0) as stream:
         list(stream)
     assert isinstance(caught.value.cause, DeadlineExceededError)
-    assert caught.value.partial == "xx"
+    assert caught.value.partial == "xxx"
     assert clock.now == 1006.0
     assert adapter.streams[0].closed
 

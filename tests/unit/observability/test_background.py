@@ -15,7 +15,8 @@ import pytest
 from flyllm.observability import at_exit, background
 from flyllm.observability.background import Background
 from flyllm.observability.events import AttemptEvent, RequestEvent
-from flyllm.types import Attempt, GenerationRequest, LLMResponse
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, LLMResponse
 
 HANG = 20.0
 """Seconds after which a wait has failed; none needs a tenth of one."""

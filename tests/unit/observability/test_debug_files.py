@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from flyllm.errors import ServerError
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import AttemptEvent
-from flyllm.types import Attempt, GenerationRequest, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, TokenUsage
 
 REQUEST = GenerationRequest("What?", task="t", system="Be brief", metadata={"job": 7})
 

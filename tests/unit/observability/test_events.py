@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from flyllm.observability.events import AttemptEvent, Emitter, RequestEvent
-from flyllm.types import Attempt, GenerationRequest, LLMResponse
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, LLMResponse
 from tests.unit.fakes import Recorder, core, instance
 
 ATTEMPT = AttemptEvent(

@@ -6,7 +6,7 @@ import pytest
 
 from flyllm.errors import AuthenticationError, ServerError
 from flyllm.observability.logs import RequestLog
-from flyllm.types import GenerationRequest
+from flyllm.request import GenerationRequest
 from tests.unit.fakes import FakeProvider, core, instance
 
 

@@ -4,7 +4,8 @@ import threading
 
 from flyllm.observability.events import AttemptEvent
 from flyllm.observability.usage import UsageLedger, usage_table
-from flyllm.types import Attempt, GenerationRequest, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import Attempt, TokenUsage
 
 REQUEST = GenerationRequest("x")
 ZERO = TokenUsage(0, 0, 0, 0, 0)

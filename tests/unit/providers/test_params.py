@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flyllm.providers.params import as_list, unsupported, wire_params
 from flyllm.providers.registry import REGISTRY
-from flyllm.types import COMMON_PARAMS
+from flyllm.request import COMMON_PARAMS
 
 ROWS = [api for spec in REGISTRY.values() for api in spec.apis]
 

@@ -10,7 +10,8 @@ from flyllm._secret import Secret
 from flyllm.errors import ConfigError
 from flyllm.providers.base import ProviderSettings
 from flyllm.providers.registry import REGISTRY, create_provider, provider_spec
-from flyllm.types import COMMON_PARAMS, ProviderType
+from flyllm.request import COMMON_PARAMS
+from flyllm.types import ProviderType
 
 DOORS = [pytest.param(spec, api, id=f"{spec.name}-{api.name}") for spec in REGISTRY.values() for api in spec.apis]
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyllm._routing.token_estimate import OUTPUT, TOKENS_PER_BYTE, TokenEstimate, prompt_size
-from flyllm.types import GenerationRequest, TokenUsage
+from flyllm.request import GenerationRequest
+from flyllm.types import TokenUsage
 
 
 def taught(estimate: TokenEstimate, size: int, prompt: int, answer: int, times: int = 100) -> TokenEstimate:

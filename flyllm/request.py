@@ -1,0 +1,138 @@
+"""What users ask: a request, immutable and picklable, and its fluent builder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+OnInterrupt = Literal["raise", "continue", "restart"]
+"""What becomes of a stream that breaks off after its first content."""
+
+COMMON_PARAMS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+)
+"""Parameters that are translated to each provider's name. All others are passed through as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to ask.
+
+    Args:
+        prompt: the user's text; or leave it empty and give `messages`.
+        task: routes the request to instances that support it; None means any instance.
+        params: override the task's and the instance's parameters.
+        messages: a conversation in the chat-completions shape: dicts with role system, user, assistant or tool.
+        system: a system prompt, put before the messages.
+        provider_params: extra parameters per provider name, applied only where the request lands there.
+        tools, tool_choice: functions in the chat-completions shape.
+        response_format: in the chat-completions shape, e.g. {"type": "json_schema", "json_schema": {...}}.
+        timeout: seconds over waiting, retries and all attempts; None takes the task's, then the manager's.
+        hedge: make a second attempt at another instance when the first one takes unusually long (longer than 95 of
+            100 recent answers there, and a second); the faster one's answer counts, both may be billed.
+        fallback_when_filtered: where a provider's content filter refuses, ask the instances of other models; without
+            it a filtered answer is returned, and a refusal raised, at once.
+        on_interrupt: what becomes of a stream that breaks off after its first content. "raise" raises
+            StreamInterruptedError; "continue" has another instance go on from the text so far, where a provider can;
+            "restart" begins again, after a chunk with `reset` that says so. Both count as attempts and end likewise in
+            StreamInterruptedError when none is left.
+        first_content_timeout, idle_timeout: seconds of an attempt until a stream's first content, and between two of
+            its events; None takes the manager's.
+        metadata: yours; comes back in events and debug files, is never sent.
+    """
+
+    prompt: str = ""
+    task: str | None = None
+    params: Mapping[str, Any] | None = None
+    messages: Sequence[Mapping[str, Any]] | None = None
+    system: str | None = None
+    provider_params: Mapping[str, Mapping[str, Any]] | None = None
+    tools: Sequence[Mapping[str, Any]] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
+    response_format: Mapping[str, Any] | None = None
+    timeout: float | None = None
+    hedge: bool = False
+    fallback_when_filtered: bool = False
+    on_interrupt: OnInterrupt = "raise"
+    first_content_timeout: float | None = None
+    idle_timeout: float | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    @staticmethod
+    def builder(prompt: str = "") -> "RequestBuilder":
+        """Start a fluent request: `GenerationRequest.builder("Hi").task("chat").max_tokens(50).build()`."""
+        return RequestBuilder(GenerationRequest(prompt))
+
+
+class RequestBuilder:
+    """Fluent construction of a `GenerationRequest`; `build()` returns it."""
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self._request = request
+
+    def _set(self, **changes: Any) -> Self:
+        self._request = replace(self._request, **changes)
+        return self
+
+    def task(self, name: str) -> Self:
+        """Route to instances that support task `name`."""
+        return self._set(task=name)
+
+    def param(self, name: str, value: Any) -> Self:
+        """Set one parameter."""
+        return self._set(params={**(self._request.params or {}), name: value})
+
+    def params(self, params: Mapping[str, Any]) -> Self:
+        """Set several parameters, keeping those already set."""
+        return self._set(params={**(self._request.params or {}), **params})
+
+    def max_tokens(self, value: int) -> Self:
+        """Limit the answer to `value` tokens."""
+        return self.param("max_tokens", value)
+
+    def temperature(self, value: float) -> Self:
+        """Set the sampling temperature."""
+        return self.param("temperature", value)
+
+    def system(self, text: str) -> Self:
+        """Set the system prompt."""
+        return self._set(system=text)
+
+    def messages(self, messages: Sequence[Mapping[str, Any]]) -> Self:
+        """Set the conversation."""
+        return self._set(messages=messages)
+
+    def provider_params(self, provider: str, **params: Any) -> Self:
+        """Add parameters that apply only where the request lands at `provider`."""
+        known = self._request.provider_params or {}
+        return self._set(provider_params={**known, provider: {**known.get(provider, {}), **params}})
+
+    def timeout(self, seconds: float) -> Self:
+        """Set the deadline over everything, in seconds."""
+        return self._set(timeout=seconds)
+
+    def hedge(self, wanted: bool = True) -> Self:
+        """Make a second attempt at another instance when the first one takes unusually long."""
+        return self._set(hedge=wanted)
+
+    def fallback_when_filtered(self, wanted: bool = True) -> Self:
+        """Ask the instances of other models where a content filter refuses."""
+        return self._set(fallback_when_filtered=wanted)
+
+    def on_interrupt(self, way: OnInterrupt) -> Self:
+        """Say what becomes of a stream that breaks off: "raise", "continue" or "restart"."""
+        return self._set(on_interrupt=way)
+
+    def metadata(self, **metadata: Any) -> Self:
+        """Attach your own data to the request."""
+        return self._set(metadata={**(self._request.metadata or {}), **metadata})
+
+    def build(self) -> GenerationRequest:
+        """Return the request."""
+        return self._request
