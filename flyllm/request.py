@@ -44,6 +44,7 @@ class GenerationRequest:
             StreamInterruptedError when none is left.
         first_content_timeout, idle_timeout: seconds of an attempt until a stream's first content, and between two of
             its events; None takes the manager's.
+        custom_id: your name for it; comes back in the response, and is its identity in a journal; never sent.
         metadata: yours; comes back in events and debug files, is never sent.
     """
 
@@ -62,6 +63,7 @@ class GenerationRequest:
     on_interrupt: OnInterrupt = "raise"
     first_content_timeout: float | None = None
     idle_timeout: float | None = None
+    custom_id: str | None = None
     metadata: Mapping[str, Any] | None = None
 
     @staticmethod
@@ -128,6 +130,10 @@ class RequestBuilder:
     def on_interrupt(self, way: OnInterrupt) -> Self:
         """Say what becomes of a stream that breaks off: "raise", "continue" or "restart"."""
         return self._set(on_interrupt=way)
+
+    def custom_id(self, name: str) -> Self:
+        """Give the request a name that comes back in its response."""
+        return self._set(custom_id=name)
 
     def metadata(self, **metadata: Any) -> Self:
         """Attach your own data to the request."""

@@ -133,7 +133,8 @@ class LLMResponse:
 
     `error` is None on success; `str(response.error)` is its message. `raw` is the provider's decoded JSON.
     `attempts` is the ledger of all wire calls. `dropped_params` are common parameters this provider cannot take.
-    `duration` is in seconds, waiting and retries included.
+    `duration` is in seconds, waiting and retries included. `index` is the request's place in its batch, None outside of
+    one; `custom_id` the request's own.
     """
 
     content: str = ""
@@ -152,6 +153,8 @@ class LLMResponse:
     duration: float = 0.0
     request_id: str | None = None
     dropped_params: tuple[str, ...] = ()
+    index: int | None = None
+    custom_id: str | None = None
     raw: Any = field(default=None, repr=False)
 
     @property

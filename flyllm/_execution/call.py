@@ -68,6 +68,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
         duration=clock.monotonic() - job.started,
         request_id=completion.request_id,
         dropped_params=trial.dropped,
+        custom_id=job.request.custom_id,
         raw=completion.raw,
     )
 
@@ -87,4 +88,5 @@ def failure(job: Job, error: LLMError, clock: Clock) -> LLMResponse:
         attempts=error.attempts,
         duration=clock.monotonic() - job.started,
         request_id=error.request_id,
+        custom_id=job.request.custom_id,
     )

@@ -26,6 +26,7 @@ def check_request(request: GenerationRequest) -> None:
         *_list_faults("tools", given.tools),
         *_choice_faults(given.tool_choice),
         *_table_faults("response_format", given.response_format),
+        *_text_faults("custom_id", given.custom_id, optional=True),
         *_table_faults("metadata", given.metadata),
         *seconds_faults("timeout", given.timeout),
         *seconds_faults("first_content_timeout", given.first_content_timeout),

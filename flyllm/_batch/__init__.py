@@ -1,0 +1,1 @@
+"""Batches: any number of requests, in bounded memory, journalled, watched and stopped."""
