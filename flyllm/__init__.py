@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 from flyllm._version import __version__
 
 if TYPE_CHECKING:
+    from flyllm._batch.stops import Budget
     from flyllm._execution.stream import ResponseStream
     from flyllm._routing.instance import InstanceSnapshot
     from flyllm.builder import ManagerBuilder
     from flyllm.errors import (
         APIError,
         AuthenticationError,
+        BatchStoppedError,
         ConfigError,
         ContentFilterError,
         ContextLengthError,
@@ -65,12 +67,14 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "flyllm._batch.stops": ("Budget",),
     "flyllm._execution.stream": ("ResponseStream",),
     "flyllm._routing.instance": ("InstanceSnapshot",),
     "flyllm.builder": ("ManagerBuilder",),
     "flyllm.errors": (
         "APIError",
         "AuthenticationError",
+        "BatchStoppedError",
         "ConfigError",
         "ContentFilterError",
         "ContextLengthError",
@@ -113,6 +117,8 @@ __all__ = [
     "Attempt",
     "AttemptEvent",
     "AuthenticationError",
+    "BatchStoppedError",
+    "Budget",
     "ConfigError",
     "ContentFilterError",
     "ContextLengthError",

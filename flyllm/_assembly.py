@@ -10,12 +10,14 @@ from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
 from flyllm._execution.closing import CUT, wind_down
+from flyllm._execution.jobs import Jobs
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.patience import StreamLimits
 from flyllm._execution.reaper import Reaper
 from flyllm._execution.streams import Streams
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
+from flyllm._routing.price import Price
 from flyllm._routing.strategies import strategy_named
 from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
@@ -40,6 +42,7 @@ class Runtime:
     config: ManagerConfig
     clock: Clock
     pool: Pool
+    jobs: Jobs
     call: Call
     streams: Streams
     usage: UsageLedger
@@ -97,6 +100,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
         config=config,
         clock=clock,
         pool=pool,
+        jobs=Jobs(clock, config.tasks, config.timeout),
         call=Call(loop, clock, emitter),
         streams=Streams(loop, clock, emitter, reaper, scope, limits),
         usage=usage,
@@ -161,4 +165,5 @@ def _instance(
         weight=config.weight,
         priority=config.priority,
         context_window=config.context_window,
+        price=Price(config.input_cost, config.output_cost),
     )

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 from urllib.parse import quote
 
 MASK = "***"
@@ -22,15 +23,24 @@ _KEY_SHAPES = re.compile(
 )
 
 
-class Secret:
-    """A key: masked in repr, str, format and pickle, and compared by value.
+class Origin(NamedTuple):
+    """Where a key was found: `text` with variables such as "${OPENAI_API_KEY}", or the file of that name."""
 
-    `reveal()` returns the text; it is called where the key is handed to an SDK and nowhere else.
+    text: str = ""
+    file: str = ""
+
+
+class Secret:
+    """A key: masked in repr, str and format, never pickled, and compared by value.
+
+    `reveal()` returns the text; it is called where the key is handed to an SDK and nowhere else. `origin` says where
+    the key was found, so that another process can look there itself; None where it was given as it is.
     """
 
-    __slots__ = ("_reveal",)
+    __slots__ = ("_reveal", "origin")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, origin: Origin | None = None) -> None:
+        self.origin = origin
         # A closure, so that neither __dict__, vars(), a slot dump nor a debugger's repr shows the text.
         self._reveal: Callable[[], str] = lambda: value
 

@@ -6,6 +6,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from flyllm._routing.strategies import Strategy
 from flyllm._secret import Secret
+from flyllm.config.document import key_of
+from flyllm.config.environment import Unresolved, expand
 from flyllm.config.kinds import INSTANCE_KINDS
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.config.validate import validated
@@ -58,12 +60,13 @@ class ManagerBuilder(Generic[M]):
         Args:
             provider_type: a `ProviderType` or its name in any case.
             model: the model's name as the provider writes it.
-            api_key: the key; empty for providers and endpoints that need none. No variable is read in its place.
+            api_key: the key, or "${NAME}" for the environment variable that has it; empty for providers and endpoints
+                that need none. No variable is read in its place.
             name: what to call the instance in responses, logs and metrics; None leaves that to the manager.
             options: fields of `InstanceConfig`: tasks, endpoint, api, enabled, params, headers, timeout
                 (seconds for one attempt), max_concurrency, rpm, tpm, weight, priority, context_window.
         """
-        key = Secret(api_key) if isinstance(api_key, str) else api_key
+        key = self._key(api_key)
         where = f"providers[{len(self._instances)}]"
         self._faults += unknown_keys(options, _OPTIONS, where)
         known = {option: value for option, value in options.items() if option in _OPTIONS}
@@ -139,6 +142,11 @@ class ManagerBuilder(Generic[M]):
         """Tell how many `tokens` the last instance's model can take in."""
         return self._set("context_window", "context_window", tokens)
 
+    def costs(self, per_million_input: float, per_million_output: float) -> Self:
+        """Tell what a million tokens of prompts, and of answers, cost at the last instance, in any one currency."""
+        self._set("costs", "input_cost", per_million_input)
+        return self._set("costs", "output_cost", per_million_output)
+
     def strategy(self, strategy: str | Strategy) -> Self:
         """Choose instances by a named strategy, or by an object of yours with a `select` method."""
         return self._setting("strategy", strategy)
@@ -196,6 +204,12 @@ class ManagerBuilder(Generic[M]):
     def build(self) -> M:
         """Return the manager, or raise one `ConfigError` with every fault."""
         return self._factory(self.config())
+
+    def _key(self, api_key: str | Secret) -> Any:
+        if not isinstance(api_key, str):
+            return api_key
+        text = expand(api_key, os.environ, self._faults, ("providers", len(self._instances), "api_key"))
+        return text if isinstance(text, Unresolved) else key_of(text)
 
     def _setting(self, name: str, value: Any) -> Self:
         self._settings[name] = value

@@ -5,6 +5,7 @@
     │   └── MissingDependencyError   an SDK is not installed; the message names the extra
     ├── NoInstanceError           no enabled instance can serve this request
     ├── DeadlineExceededError     the request's time ran out
+    ├── BatchStoppedError         a batch ended before this request was sent, as its caller wanted
     ├── ManagerClosedError        the manager was closed before or while the request ran
     └── ProviderError             an attempt failed at one instance
         ├── RequestError          transport: no connection, cut, timed out (`sent` says whether it may have arrived)
@@ -112,6 +113,14 @@ class DeadlineExceededError(LLMError):
     """The request's `timeout` passed before an answer came."""
 
     label = "request_error"
+
+
+class BatchStoppedError(LLMError):
+    """A batch was stopped before all of its requests were sent: by its deadline, `max_failures` or `budget`.
+
+    `batch_iter` raises it after all responses of those that were sent; `batch_generate` puts it in the places of the
+    others.
+    """
 
 
 class ManagerClosedError(LLMError):

@@ -1,43 +1,42 @@
 """The façade: one `LLMManager` over all instances. It checks what it is given and delegates the rest."""
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from flyllm._assembly import Runtime, assemble
+from flyllm._batch.batch import BatchManager, default_workers
+from flyllm._batch.executors import RemoteAnswer
+from flyllm._batch.methods import BatchMethods
+from flyllm._batch.threads import Answer
+from flyllm._execution.asking import as_request, asked
 from flyllm._execution.attempt import unforeseen
-from flyllm._execution.batch import OnResult, default_workers, run_batch
 from flyllm._execution.closing import GRACE
-from flyllm._execution.job import Job
-from flyllm._execution.request_check import check_request, seconds_faults, threads_faults
 from flyllm._execution.stream import ResponseStream
 from flyllm._fork import after_fork
 from flyllm._resilience.deadline import Deadline
-from flyllm._routing.instance import Demand, InstanceSnapshot
-from flyllm._routing.route import Route
-from flyllm._routing.token_estimate import prompt_size
+from flyllm._routing.instance import InstanceSnapshot
 from flyllm.builder import ManagerBuilder
 from flyllm.config.model import ManagerConfig
+from flyllm.config.portable import Portable, packed, unpacked
 from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
 from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
 from flyllm.observability.events import Observer
 from flyllm.observability.usage import usage_table
 from flyllm.request import GenerationRequest
-from flyllm.tasks import TaskDefinition
 from flyllm.types import LLMResponse, ModelInfo, ProviderType, TokenUsage
-
-_FIELDS = frozenset(field.name for field in fields(GenerationRequest))
 
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
 
 
-class LLMManager:
+class LLMManager(BatchMethods):
     """Spreads requests over instances (provider + model + key), with routing, retries and failover.
 
     Made by `LLMManager.builder()` or `from_config_file`, `from_config_str`, `from_config`. All methods may be called
@@ -46,7 +45,6 @@ class LLMManager:
 
     def __init__(self, config: ManagerConfig, observers: Sequence[Observer] = ()) -> None:
         self._config, self._observers = config, observers
-        self._tasks = {task.name: task for task in config.tasks}
         self._closed = False
         self._changing = threading.RLock()  # guards _config and the making of _built
         self._built: Runtime | None = assemble(config, observers)
@@ -79,34 +77,11 @@ class LLMManager:
 
         Raises the LLMError that its owner can act on best; `error.attempts` is the ledger of all attempts.
         """
-        return self._run(_request(request, task, params)).raise_for_error()
+        return self._run(asked(request, task, params)).raise_for_error()
 
     def generate_sequentially(self, requests: Iterable[GenerationRequest | str]) -> list[LLMResponse]:
         """Answer requests one after the other. Failures are responses with `error`, never raised."""
         return [self._respond(request) for request in requests]
-
-    def batch_generate(
-        self,
-        requests: Iterable[GenerationRequest | str],
-        *,
-        max_workers: int | None = None,
-        deadline: float | None = None,
-        on_result: OnResult | None = None,
-    ) -> list[LLMResponse]:
-        """Answer requests in parallel; return one response per request, in order. Failures are responses.
-
-        Args:
-            max_workers: threads at most; None takes the configuration's, then what the instances can bear.
-            deadline: seconds for the whole batch; None means none. Requests without a timeout of their own
-                have no other limit than this.
-            on_result: called in this thread with (index, response) as responses come. What it raises is logged
-                and costs no response.
-        """
-        if faults := [*seconds_faults("deadline", deadline), *threads_faults("max_workers", max_workers)]:
-            raise ConfigError.from_faults(faults)
-        overall = Deadline.after(self._runtime.clock, deadline)
-        tasks = [partial(self._respond, request, overall) for request in requests]
-        return run_batch(tasks, max_workers or self._workers(), on_result)
 
     def generate_stream(
         self, request: GenerationRequest | str, *, task: str | None = None, **params: Any
@@ -115,8 +90,9 @@ class LLMManager:
 
         Returns once the first content is there; failures before that fail over like a call's.
         """
-        request = _request(request, task, params)
-        return self._runtime.streams.open(self._job(request, None))
+        request = asked(request, task, params)
+        self._refuse_if_closed()
+        return self._runtime.streams.open(self._runtime.jobs.single(request))
 
     @property
     def instances(self) -> list[InstanceSnapshot]:
@@ -200,6 +176,10 @@ class LLMManager:
         # On the way out of Ctrl-C or sys.exit() nobody wants to wait.
         self.close(GRACE if kind is None or issubclass(kind, Exception) else 0.0)
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[type[Self], Portable]]:
+        """Pickle as the configuration, without keys: another process looks them up where this one found them."""
+        return _unpickled, (type(self), packed(self._config))
+
     def __repr__(self) -> str:
         return f"<LLMManager with {len(self.instances)} instances>"
 
@@ -228,37 +208,38 @@ class LLMManager:
             instances[number] = replace(instances[number], enabled=enabled)
             self._config = replace(self._config, instances=tuple(instances))
 
-    def _respond(self, request: GenerationRequest | str, overall: Deadline | None = None) -> LLMResponse:
-        try:
-            return self._run(_request(request, None, {}), overall)
-        except LLMError as error:
-            return LLMResponse(error=error)
-        except Exception as exc:  # a bug, ours or an adapter's, in one request must not cost the others' answers
-            return LLMResponse(error=unforeseen(exc, LLMError))
+    def _respond(self, request: GenerationRequest | str) -> LLMResponse:
+        return _contained(lambda: self._run(as_request(request)))
 
-    def _run(self, request: GenerationRequest, overall: Deadline | None = None) -> LLMResponse:
-        return self._runtime.call.run(self._job(request, overall))
-
-    def _job(self, request: GenerationRequest, overall: Deadline | None) -> Job:
+    def _run(self, request: GenerationRequest) -> LLMResponse:
         self._refuse_if_closed()
-        check_request(request)
-        clock = self._runtime.clock
-        task = self._tasks.get(request.task) if request.task is not None else None
-        deadline = Deadline.after(clock, self._timeout(request, task, batch=overall is not None))
-        if overall is not None:
-            deadline = min(deadline, overall, key=lambda d: d.at)
-        return Job(request, task, deadline, Route(request.task, _demand(request, task)), clock.monotonic())
+        return self._runtime.call.run(self._runtime.jobs.single(request))
+
+    def _for_batches(self) -> BatchManager:
+        return BatchManager(
+            clock=self._runtime.clock,
+            answer=self._answer_within,
+            answerer=RemoteAnswer(self._respond_remotely),
+            workers=self._workers(),
+            cooling=lambda: [s.name for s in self.instances if s.enabled and (s.cooling > 0 or s.health == "open")],
+        )
+
+    def _workers(self) -> int:
+        return self._config.max_workers or default_workers([s.max_concurrency for s in self.instances if s.enabled])
+
+    def _answer_within(self, overall: Deadline) -> Answer:
+        def answer(request: GenerationRequest, waits: AbstractContextManager[None]) -> LLMResponse:
+            self._refuse_if_closed()
+            return self._runtime.call.run(self._runtime.jobs.of_batch(request, overall, waits))
+
+        return lambda request, waits: _contained(lambda: answer(request, waits))
+
+    def _respond_remotely(self, request: GenerationRequest) -> LLMResponse:
+        return self._answer_within(Deadline.after(self._runtime.clock, None))(request, nullcontext())
 
     def _refuse_if_closed(self) -> None:
         if self._runtime.closed.is_set():
             raise ManagerClosedError("the manager is closed")
-
-    def _timeout(self, request: GenerationRequest, task: TaskDefinition | None, *, batch: bool) -> float | None:
-        own = request.timeout or (task.timeout if task is not None else None)
-        return own if own is not None or batch else self._config.timeout
-
-    def _workers(self) -> int:
-        return self._config.max_workers or default_workers([s.max_concurrency for s in self.instances if s.enabled])
 
     def _id(self, instance: int | str) -> int:
         found = [snapshot.id for snapshot in self.instances if instance in (snapshot.id, snapshot.name)]
@@ -271,26 +252,17 @@ class LLMManager:
         raise ConfigError(f"there is no instance {instance!r}. Instances: {known or 'none'}")
 
 
-def _request(request: GenerationRequest | str, task: str | None, options: dict[str, Any]) -> GenerationRequest:
-    """Return the request with `options`: fields of `GenerationRequest` by their names, all others as parameters."""
-    if isinstance(request, str):
-        request = GenerationRequest(request)
-    elif not isinstance(request, GenerationRequest):
-        raise ConfigError(f"a request must be a GenerationRequest or text, not {type(request).__name__}")
-    if task is None and not options:
-        return request
-    changes = {name: value for name, value in options.items() if name in _FIELDS}
-    params = {name: value for name, value in options.items() if name not in _FIELDS}
-    if params:
-        changes["params"] = {**(changes.get("params") or request.params or {}), **params}
-    if task is not None:
-        changes["task"] = task
-    return replace(request, **changes)
+def _unpickled(kind: type[LLMManager], portable: Portable) -> LLMManager:
+    return kind(unpacked(portable))
 
 
-def _demand(request: GenerationRequest, task: TaskDefinition | None) -> Demand:
-    params = {**(task.params if task is not None else {}), **(request.params or {})}
-    return Demand(prompt_size(request), params.get("max_tokens"))
+def _contained(answer: Callable[[], LLMResponse]) -> LLMResponse:
+    try:
+        return answer()
+    except LLMError as error:
+        return LLMResponse(error=error)
+    except Exception as exc:  # a bug, ours or an adapter's, in one request must not cost the others' answers
+        return LLMResponse(error=unforeseen(exc, LLMError))
 
 
 def _unbuilt(config: ManagerConfig) -> ManagerConfig:

@@ -24,6 +24,7 @@ from flyllm.errors import StreamInterruptedError
 
 if TYPE_CHECKING:
     from flyllm._execution.stream import ResponseStream
+    from flyllm.types import StreamChunk
 
 logger = logging.getLogger("flyllm.streams")
 
@@ -67,7 +68,7 @@ def server_sent_events(stream: "ResponseStream") -> ServerSentEvents:
 def _events(stream: "ResponseStream") -> Iterator[bytes]:
     try:
         for chunk in stream:
-            yield _event(chunk)
+            yield _event(_said(chunk))
         if stream.response is None:
             raise StreamInterruptedError("the stream was closed before its end; was it opened in a `with` block?")
     except StreamInterruptedError as error:
@@ -81,6 +82,10 @@ def _event(data: object, name: str = "") -> bytes:
     # JSON in ASCII has no line breaks, and stands for halves of surrogate pairs, which UTF-8 cannot.
     text = f"data: {json.dumps(data, default=_plain)}\n\n"
     return (f"event: {name}\n{text}" if name else text).encode("ascii")
+
+
+def _said(chunk: "StreamChunk") -> dict[str, object]:
+    return {name: value for name, value in chunk._asdict().items() if value != chunk._field_defaults[name]}
 
 
 def _plain(value: Any) -> object:

@@ -69,6 +69,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
         request_id=completion.request_id,
         dropped_params=trial.dropped,
         custom_id=job.request.custom_id,
+        cost=trial.instance.price.of(completion.usage),
         raw=completion.raw,
     )
 

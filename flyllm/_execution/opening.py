@@ -8,7 +8,7 @@ from flyllm._execution.attempt import Trial
 from flyllm._execution.call import refuse_filtered
 from flyllm._execution.patience import StreamLimits, timely, until
 from flyllm.errors import ParseError
-from flyllm.providers.base import Delta, DeltaStream
+from flyllm.providers.base import QUIET, Delta, DeltaStream
 
 logger = logging.getLogger("flyllm.streams")
 
@@ -38,6 +38,8 @@ def open_stream(trial: Trial, limits: StreamLimits) -> Opened:
     held: list[Delta] = []
     try:
         for delta in until(source, job.deadline):
+            if delta is QUIET:
+                continue
             held.append(delta)
             if delta.has_content:
                 return Opened(trial, source, held, timely(source, job.deadline, limits.idle, trial.clock))

@@ -1,5 +1,6 @@
 """How long a stream is waited for: until its first content, between two events, in all."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ from flyllm._resilience.deadline import Deadline
 from flyllm.errors import DeadlineExceededError, RequestError
 from flyllm.providers.base import Delta, DeltaStream
 from flyllm.request import GenerationRequest
+
+PRECISION = 0.01
+"""By what part the wait for an event may be shorter: to set it anew for each would cost as much as to read one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +51,23 @@ def timely(source: DeltaStream, deadline: Deadline, idle: float, clock: Clock) -
 
     The wait is counted from when the consumer asks: what it does between two events is its own affair.
     """
+    deltas, now, latest = iter(source), clock.monotonic, deadline.at
+    until, enough = -math.inf, idle * (1 - PRECISION)
     while True:
-        asked = clock.monotonic()
-        left = deadline.at - asked
-        if left <= 0.0:
+        asked = now()
+        if asked >= latest:
             raise _late()
-        source.limit(min(idle, left))
+        if until - asked < enough and until != latest:
+            until = min(asked + idle, latest)
+            source.limit(until - asked)
         try:
-            delta = next(source)
+            delta = next(deltas)
         except StopIteration:
             return
         except RequestError as exc:
-            waited = clock.monotonic() - asked
-            if waited < min(idle, left):
+            if now() < until:
                 raise
-            overdue = _late() if left <= idle else RequestError(f"the stream brought nothing for {idle:g} s")
+            overdue = _late() if until == latest else RequestError(f"the stream brought nothing for {idle:g} s")
             raise overdue from exc
         yield delta
 

@@ -1,6 +1,5 @@
 """A stream being read: chunks out, and in the end the whole answer or what is missing."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from flyllm._execution.attempt import unforeseen
 from flyllm._execution.call import answer, failure
 from flyllm._execution.opening import Opened, close
 from flyllm._execution.resumption import Resumption
+from flyllm._fork import after_fork
 from flyllm._scope import CalledOff, Scope
 from flyllm.errors import LLMError, ProviderError, StreamInterruptedError
 from flyllm.observability.events import Emitter, RequestEvent
@@ -26,12 +26,12 @@ class Reading:
         self._begin(opened, Assembler())
         self.response: LLMResponse | None = None
         self._given_up = False
-        self._pid = os.getpid()
-
-    @property
-    def inherited(self) -> bool:
+        self.inherited = False
         """Whether it was opened before this process was forked: it is the parent's, and so are its locks."""
-        return os.getpid() != self._pid
+        after_fork(self, Reading._inherit)
+
+    def _inherit(self) -> None:
+        self.inherited = True
 
     def join(self) -> None:
         """Let the manager end this stream when it closes; raise if it has."""

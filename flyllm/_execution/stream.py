@@ -1,6 +1,5 @@
 """What a user holds of a streamed call."""
 
-import threading
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
@@ -25,7 +24,6 @@ class ResponseStream:
         self._reading = reading
         self._chunks = reading.chunks()
         self._closed = False
-        self._busy = threading.Lock()  # held while a thread iterates
         # Not closed in the finaliser itself: it may run inside the pool's or the HTTP library's locks.
         self._finalizer = weakref.finalize(self, reaper.soon, reading.abandon)
 
@@ -43,16 +41,15 @@ class ResponseStream:
         return self
 
     def __next__(self) -> StreamChunk:
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError("two threads iterate one stream; each chunk goes to one consumer only")
+        if self._closed:
+            raise StopIteration
+        if self._reading.inherited:
+            raise StreamInterruptedError("this stream is the parent process's: open one here", partial=self.text)
         try:
-            if self._closed:
-                raise StopIteration
-            if self._reading.inherited:
-                raise StreamInterruptedError("this stream is the parent process's: open one here", partial=self.text)
             return next(self._chunks)
-        finally:
-            self._busy.release()
+        except ValueError:  # "generator already executing"; of itself it raises nothing but ours
+            reason = "two threads iterate one stream; each chunk goes to one consumer only"
+        raise RuntimeError(reason)
 
     def __enter__(self) -> Self:
         return self

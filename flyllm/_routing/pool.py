@@ -8,6 +8,7 @@ may change something, and takes in then what it did.
 import math
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
@@ -92,7 +93,8 @@ class Pool:
         waiter = Waiter(route, self._clock.monotonic(), deadline.at)
         try:
             if place := self._enter(waiter):
-                self._wait(place, deadline)
+                with nullcontext() if route.attempts else route.waits:
+                    self._wait(place, deadline)
             return self._outcome(waiter)
         except BaseException:
             self._leave(waiter)

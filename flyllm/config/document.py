@@ -3,12 +3,14 @@
 Knows the document's shape: its sections, which keys each may have, and that every other key of a task is a parameter.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flyllm._secret import Secret, redact
-from flyllm.config.environment import Unresolved, plain
+from flyllm._secret import Origin, Secret, redact
+from flyllm.config.environment import EnvironmentText, Unresolved, plain
 from flyllm.config.kinds import FILE_KEYS, INSTANCE_KINDS, SETTING_KINDS
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.config.wording import found, noun, string_keys, unknown_keys
@@ -18,6 +20,7 @@ _FIELDS = {FILE_KEYS.get(name, name): name for name in INSTANCE_KINDS}
 _SECTIONS = ("settings", "tasks", "providers")
 _PROVIDER_KEYS = (*_FIELDS, "api_key_file")
 _LONGEST_KEY_FILE = 65_536  # characters; a wrong path may be a device without an end
+_REFERENCE = re.compile(r"\$\{\w+\}")  # and nothing beside it, which might be a part of the key
 _REPORTED = Unresolved("", "")
 
 
@@ -69,10 +72,16 @@ def _instance(item: object, where: str, faults: list[str]) -> InstanceConfig:
     values |= {_FIELDS[key]: value for key, value in table.items() if key in _FIELDS}
     key = values.get("api_key")
     if isinstance(key, str) and not isinstance(key, Unresolved):
-        values["api_key"] = Secret(plain(key))
+        values["api_key"] = key_of(key)
     if "api_key_file" in table:
         values["api_key"] = _key_from_file(table, where, faults)
     return InstanceConfig(**values)
+
+
+def key_of(text: str) -> Secret:
+    """Return the key in a text whose variables are filled in, and where it came from."""
+    written = text.written if isinstance(text, EnvironmentText) else ""
+    return Secret(plain(text), Origin(written) if _REFERENCE.fullmatch(written) else None)
 
 
 def _key_from_file(table: Mapping[str, Any], where: str, faults: list[str]) -> Secret | Unresolved:
@@ -84,7 +93,7 @@ def _key_from_file(table: Mapping[str, Any], where: str, faults: list[str]) -> S
     elif not isinstance(path, Unresolved):
         try:
             with Path(plain(path)).open(encoding="utf-8-sig") as file:
-                return Secret(file.read(_LONGEST_KEY_FILE))
+                return Secret(file.read(_LONGEST_KEY_FILE), Origin(file=os.path.abspath(plain(path))))
         except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "it cannot be read as UTF-8 text"
             # Redacted, since the key itself is easily written in the place of the file's name.

@@ -79,6 +79,7 @@ COUNT_OR_ZERO = Kind("a whole number of at least 0", lambda value: _is_whole(val
 AMOUNT = Kind("a whole number from 1 to 1000000000000", lambda value: _is_whole(value, 1) and value <= 10**12)
 WEIGHT = Kind("a number above 0, at most 1000000", lambda value: _is_number(value) and 0 < value <= 10**6)
 PRIORITY = Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+PRICE = Kind("a number of at least 0", lambda value: _is_number(value) and 0 <= value <= 10**9)
 RATIO = Kind("a number from 0 to 100", lambda value: _is_number(value) and 0 <= value <= 100)
 STRATEGY = Kind("a strategy's name or an object with a select method", _is_strategy)
 CHOICE = Kind(" or ".join(f'"{word}"' for word in get_args(UnsupportedParams)), _is_choice)
@@ -101,6 +102,8 @@ INSTANCE_KINDS = {
     "weight": WEIGHT,
     "priority": PRIORITY,
     "context_window": AMOUNT,
+    "input_cost": PRICE,
+    "output_cost": PRICE,
 }
 FILE_KEYS = {"provider": "type"}
 """Fields of an instance whose key in a file is another word."""

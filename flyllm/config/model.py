@@ -35,6 +35,8 @@ class InstanceConfig:
         weight: its share of the requests beside other instances, for strategies that weigh.
         priority: instances of a higher number are used only while none of a lower one can take the request.
         context_window: tokens that its model can take in; None where that is not known.
+        input_cost, output_cost: price of a million tokens of prompts and of answers, in any one currency; None where
+            not known.
     """
 
     provider: str
@@ -54,6 +56,8 @@ class InstanceConfig:
     weight: float = 1.0
     priority: int = 0
     context_window: int | None = None
+    input_cost: float | None = None
+    output_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

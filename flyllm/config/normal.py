@@ -41,7 +41,7 @@ def _instance(instance: InstanceConfig) -> InstanceConfig:
         instance,
         provider=instance.provider.strip().lower(),
         model=instance.model.strip(),
-        api_key=Secret(instance.api_key.reveal().strip()),
+        api_key=Secret(instance.api_key.reveal().strip(), instance.api_key.origin),
         tasks=tuple(dict.fromkeys(plain(task) for task in instance.tasks)),
         name=_text(instance.name),
         endpoint=_text(instance.endpoint),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flyllm.errors import ParseError
-from flyllm.providers.base import Completion, Delta, ToolCallDelta
+from flyllm.providers.base import QUIET, Completion, Delta, ToolCallDelta
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
@@ -67,13 +67,18 @@ def events_reader(drained: Callable[[Iterator[ServerEvent]], None]) -> EventRead
     def read_events(source: Iterator[ServerEvent]) -> Iterator[Delta]:
         message = MessageReader()
         for event in source:
+            if not event.data:
+                continue
             data = decode(event.data)
-            if data.get("type") == "message_stop":
+            kind = data.get("type")
+            if kind == "message_stop":
                 drained(source)
                 return
             delta = message.read(data)
             if delta is not None:
                 yield delta
+            elif kind != "ping":
+                yield QUIET
         if not message.stopped:
             raise unfinished("message_stop or a stop reason")
 

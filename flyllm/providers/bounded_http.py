@@ -20,7 +20,7 @@ MAX_BODY = 64 * 1024 * 1024
 PIECE = 64
 """Bytes that a piece of a body costs beside its content; counted, so that a body of tiny pieces has an end too."""
 
-PACKINGS = "gzip, deflate"
+PACKINGS = "gzip"
 """What is asked for as `accept-encoding`."""
 
 LINE = "flyllm_line"
@@ -141,19 +141,25 @@ def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, byte
 
 
 def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what `pieces` of gzip or zlib hold, in pieces of 64 KiB at most."""
-    machine = zlib.decompressobj(zlib.MAX_WBITS | 32)  # tells the two apart by their headers
+    """Yield what `pieces` of gzip, of one member or several, or of zlib hold, in pieces of 64 KiB at most."""
+    machine = _unpacker()
     try:
         for piece in pieces:
             rest = piece
             while rest:
+                if machine.eof:
+                    machine = _unpacker()
                 if data := machine.decompress(rest, _GULP):
                     yield data
-                rest = machine.unconsumed_tail
+                rest = machine.unconsumed_tail or machine.unused_data
     except zlib.error as exc:
         raise ParseError(f"the answer cannot be unpacked: {exc}") from None
     if not machine.eof:
         raise ParseError("the answer cannot be unpacked: it ends early")
+
+
+def _unpacker() -> Any:
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # tells the two apart by their headers
 
 
 def _too_large() -> ParseError:

@@ -92,7 +92,8 @@ class ChunkReader:
 
     def read(self, data: Mapping[str, Any], event: str = "") -> Delta:
         """Return what one chunk adds; raise the error that stands in it."""
-        error = data.get("error") or _path(data, "x_groq", "error")
+        groq = mapping(data.get("x_groq"))
+        error = data.get("error") or groq.get("error")
         if error or event == "error" or data.get("object") == "error":  # the last is Mistral's
             raise in_band_error({"error": error} if error else data, {})
         choice = self._choice(dicts(data.get("choices")))
@@ -101,7 +102,7 @@ class ChunkReader:
         refusal = text_of(piece.get("refusal"))
         self._refused = self._refused or bool(refusal)
         reason = choice.get("finish_reason")
-        counted = data.get("usage") or _path(data, "x_groq", "usage")
+        counted = data.get("usage") or groq.get("usage")
         return Delta(
             content=content or refusal,
             reasoning=reasoning,
@@ -218,7 +219,3 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
 def _whole_call(call: Mapping[str, Any]) -> ToolCall:
     found = _tool_call(call)
     return found if found.arguments else ToolCall(found.id, found.name, "{}")
-
-
-def _path(data: Mapping[str, Any], outer: str, inner: str) -> Any:
-    return mapping(data.get(outer)).get(inner)

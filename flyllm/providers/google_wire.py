@@ -61,7 +61,8 @@ def read_events(source: Iterator[ServerEvent]) -> Iterator[Delta]:
     """Yield what each streamed response adds, to the end of the stream: only the last one has all tokens."""
     answer = ResponseReader()
     for event in source:
-        yield answer.read(decode(event.data))
+        if event.data and not event.data.startswith("[DONE]"):
+            yield answer.read(decode(event.data))
     if not answer.finished:
         raise unfinished("a finish reason")
 
@@ -81,7 +82,7 @@ class ResponseReader:
         if data.get("error"):
             raise in_band_error(data, {})
         candidates = dicts(data.get("candidates"))
-        candidate = min(candidates, key=lambda found: count(found, "index") or 0) if candidates else {}
+        candidate = min(candidates, key=_index) if len(candidates) > 1 else next(iter(candidates), {})
         found = dicts(mapping(candidate.get("content")).get("parts"))
         texts = [part for part in found if isinstance(part.get("text"), str)]
         counted = data.get("usageMetadata")
@@ -125,6 +126,10 @@ def read_usage(data: Mapping[str, Any]) -> TokenUsage:
     if completion is None and prompt is not None and total is not None:
         completion = max(0, total - prompt)
     return usage(prompt, completion, total, count(data, "cachedContentTokenCount"), thoughts)
+
+
+def _index(candidate: Mapping[str, Any]) -> int:
+    return count(candidate, "index") or 0
 
 
 def _sum(*counts: int | None) -> int | None:

@@ -152,7 +152,7 @@ def lines_reader(
 
 def _read_line(data: Mapping[str, Any], called: int) -> Delta:
     message = mapping(data.get("message"))
-    found = _tool_calls(message, called)
+    found = _tool_calls(message, called) if "tool_calls" in message else []
     done = data.get("done") is True
     return Delta(
         content=text_of(message.get("content")),

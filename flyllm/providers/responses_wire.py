@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flyllm.errors import APIError, InvalidRequestError, ParseError
-from flyllm.providers.base import Completion, Delta, ToolCallDelta
+from flyllm.providers.base import QUIET, Completion, Delta, ToolCallDelta
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
@@ -101,9 +101,7 @@ def events_reader(
         for event in source:
             if not event.data or event.data.startswith("[DONE]"):
                 continue
-            delta = answer.read(decode(event.data), event.name)
-            if delta is not None:
-                yield delta
+            yield answer.read(decode(event.data), event.name) or QUIET
             if answer.ended:
                 drained(source)
                 return

@@ -6,7 +6,8 @@ may stand unescaped inside JSON).
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import chain
 
 from flyllm.errors import ParseError
 
@@ -14,7 +15,8 @@ MAX_LINE = 8 * 1024 * 1024
 """Bytes of one line, after which the stream is taken for broken."""
 
 
-class ServerEvent(NamedTuple):
+@dataclass(slots=True)  # not frozen: to make one would cost three times as much
+class ServerEvent:
     """One dispatched event: its `event:` field ("" if absent) and its joined `data:` lines."""
 
     name: str
@@ -23,49 +25,70 @@ class ServerEvent(NamedTuple):
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield lines without their end (LF, CR or CRLF); an unfinished last line is yielded as well."""
-    buffer = b""
-    for piece in pieces:
-        if not piece:
-            continue
-        buffer += piece
-        if len(buffer) > MAX_LINE:
-            raise ParseError(f"a line of the stream is longer than {MAX_LINE} bytes")
-        if b"\r" in buffer:
-            # A CR at the very end may be half of a CRLF: keep it for the next piece.
-            held = b"\r" if buffer.endswith(b"\r") else b""
-            buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
-        if b"\n" in buffer:
-            *whole, buffer = buffer.split(b"\n")
-            yield from whole
-    if buffer:
-        yield buffer.rstrip(b"\r")
+    for batch in _batches(pieces):
+        yield from batch
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
     """Yield server-sent events as the WHATWG specification reads them.
 
-    One liberty, which every provider's client takes: data before the end of the stream counts
-    although the closing blank line is missing, so that a cut event is seen and judged rather than lost.
+    Two liberties: data before the end of the stream counts although the closing blank line is missing, as every
+    provider's client has it, so that a cut event is seen and judged rather than lost. And a line of bare JSON counts as
+    data: a gateway that fails may say so in place of the stream that it has announced.
     """
     name = ""
     data: list[str] = []
-    for line in _without_mark(lines(pieces)):
-        if not line:
-            if data:
-                yield ServerEvent(name, "\n".join(data))
-            name, data = "", []
-            continue
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
-        elif field == b"event":
-            name = value.removeprefix(b" ").decode("utf-8", "replace")
+    for batch in _without_mark(_batches(pieces)):
+        for line in batch:
+            if not line:
+                if data:
+                    yield ServerEvent(name, "\n".join(data))
+                name, data = "", []
+                continue
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
+            elif field == b"event":
+                name = value.removeprefix(b" ").decode("utf-8", "replace")
+            elif line.startswith(b"{"):
+                data.append(line.decode("utf-8", "replace"))
     if data:
         yield ServerEvent(name, "\n".join(data))
 
 
-def _without_mark(source: Iterator[bytes]) -> Iterator[bytes]:
-    for first in source:
-        yield first.removeprefix(b"\xef\xbb\xbf")
-        break
-    yield from source
+def _batches(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the lines that each piece completes: lists, because a generator's step costs as much as reading a line."""
+    begun: list[bytes] = []  # the pieces of a line without its end, joined once: it may come byte by byte
+    size, held = 0, b""
+    for piece in pieces:
+        text = piece
+        if held or b"\r" in text:
+            text, held = _with_line_feeds(held + text)
+        if b"\n" not in text:
+            begun.append(text)
+            size += len(text)
+            if size > MAX_LINE:
+                raise ParseError(f"a line of the stream is longer than {MAX_LINE} bytes")
+            continue
+        if begun:
+            text = b"".join([*begun, text])
+            begun.clear()
+        whole = text.split(b"\n")
+        if rest := whole.pop():
+            begun.append(rest)
+        size = len(rest)
+        yield whole
+    if size or held:
+        yield [b"".join(begun)]
+
+
+def _with_line_feeds(text: bytes) -> tuple[bytes, bytes]:
+    """Return `text` with LF at the end of every line, and apart a CR at its very end: it may be half of a CRLF."""
+    held = b"\r" if text.endswith(b"\r") else b""
+    return text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n"), held
+
+
+def _without_mark(batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    first = next(batches, [])
+    first[:1] = [line.removeprefix(b"\xef\xbb\xbf") for line in first[:1]]
+    return chain((first,), batches)

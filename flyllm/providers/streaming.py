@@ -1,10 +1,11 @@
 """An open streamed reply as a `DeltaStream`: bytes in, deltas out, the connection given back or cut."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from flyllm.errors import ParseError, RequestError
+from flyllm.errors import APIError, ParseError, RequestError
 from flyllm.providers.base import Delta, ProviderSettings
 from flyllm.providers.bounded_http import LINE
 from flyllm.providers.failures import in_band_error, request_id
@@ -13,8 +14,14 @@ from flyllm.providers.payload import decode
 from flyllm.providers.sse import ServerEvent, events
 from flyllm.providers.transport import exchange, guard
 
+logger = logging.getLogger("flyllm.streams")
+
 EventReader = Callable[[Iterator[ServerEvent]], Iterator[Delta]]
 """An adapter's generator: returns after the terminal event, raises or simply ends where there was none."""
+
+
+AFTERMATH = 2.0
+"""Seconds that what follows the finish reason may take: usage, and the end of the body."""
 
 
 class EventStream:
@@ -34,6 +41,7 @@ class EventStream:
     ) -> None:
         self._response = response
         self._line: Line = response.extensions[LINE]
+        self._finished = False
         self.headers: Mapping[str, str] = response.headers
         self.request_id = request_id(response.headers)
         try:
@@ -41,26 +49,36 @@ class EventStream:
         except BaseException:
             response.close()
             raise
-        self._deltas = guard(settings, self._closing(read(frames(response.iter_bytes()))))
+        # Not `iter_bytes()`, which would count and cut anew what the transport has unpacked and counted.
+        self._deltas = guard(settings, self._to_the_end(read(frames(response.stream))))
 
     def __iter__(self) -> Iterator[Delta]:
-        return self
+        return self._deltas
 
     def __next__(self) -> Delta:
         return next(self._deltas)
 
     def limit(self, seconds: float) -> None:
-        """Let the rest take at most `seconds` from now."""
-        self._line.limit(seconds)
+        """Let the rest take at most `seconds` from now, and not long once the answer is whole."""
+        self._line.limit(min(seconds, AFTERMATH) if self._finished else seconds)
 
     def close(self) -> None:
         """Release the connection; a thread that reads from it meanwhile gets an error at once."""
         self._line.cut(RequestError("the stream was closed while it was read"))
         self._response.close()
 
-    def _closing(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
+    def _to_the_end(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
         try:
-            yield from deltas
+            for delta in deltas:
+                if delta.finish_reason is not None:
+                    self._finished = True
+                    self._line.limit(AFTERMATH)
+                yield delta
+        except Exception as exc:
+            if isinstance(exc, APIError) or not self._finished:
+                raise
+            # The answer is whole: what breaks now costs the connection, or the count of its tokens.
+            logger.info("a stream broke after its answer was whole: %s", type(exc).__name__)
         finally:
             self._response.close()
 
@@ -70,8 +88,9 @@ def drain(rest: Iterable[object], response: Any) -> None:
 
     Only where the body has an end of its own: a body that lasts until the connection closes cannot be reused.
     """
-    if "chunked" in response.headers.get("transfer-encoding", ""):
-        with suppress(Exception):  # the answer is complete: what breaks now costs the connection and nothing else
+    if "chunked" in response.headers.get("transfer-encoding", "") or "content-length" in response.headers:
+        response.extensions[LINE].limit(AFTERMATH)
+        with suppress(Exception):
             for _ in rest:
                 pass
 
@@ -83,7 +102,7 @@ def unfinished(terminal: str) -> RequestError:
 
 def _require(media_type: str, response: Any) -> None:
     content_type = response.headers.get("content-type", "")
-    if media_type in content_type:
+    if media_type in content_type.lower():
         return
     content = response.read()
     body = decode(content, content_type)

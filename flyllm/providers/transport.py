@@ -153,17 +153,12 @@ def exchange(settings: ProviderSettings, send: Callable[[], T]) -> T:
 
 def guard(settings: ProviderSettings, pieces: Iterator[T]) -> Iterator[T]:
     """Yield from `pieces`, which read from an SDK or a socket, raising an `LLMError` for whatever they raise."""
-    while True:
-        try:
-            piece = next(pieces)
-        except StopIteration:
-            return
-        except Exception as exc:
-            error = _translate(exc, None) or _unreadable(exc)
-        else:
-            yield piece
-            continue
-        raise _finish(error, settings)
+    try:
+        yield from pieces
+        return
+    except Exception as exc:
+        error = _translate(exc, None) or _unreadable(exc)
+    raise _finish(error, settings)
 
 
 def _finish(error: LLMError, settings: ProviderSettings) -> LLMError:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from flyllm._clock import SystemClock
-from flyllm._execution.batch import run_batch
 from flyllm._execution.loop import MAX_HOPS
 from flyllm.errors import (
     AuthenticationError,
@@ -25,6 +24,7 @@ from flyllm.providers.base import Delta, ProviderRequest
 from flyllm.request import GenerationRequest
 from flyllm.types import LLMResponse, TokenUsage
 from tests.concurrency.threads import HANG, together, until
+from tests.unit.batch.batches import collected
 from tests.unit.fakes import Core, FakeProvider, FakeStream, completion, core, instance
 
 
@@ -97,7 +97,7 @@ def test_every_call_gets_its_own_result_and_nothing_stays_in_flight() -> None:
 def test_a_batch_over_threads_keeps_order_and_loses_nothing() -> None:
     """Three hundred requests on thirty workers over four places come back in order."""
     under_test = running(FakeProvider(otherwise=Chaos(1, 0.0)), FakeProvider(otherwise=Chaos(2, 0.0)), ceiling=2)
-    results = run_batch([lambda n=n: under_test.run(f"{n}") for n in range(300)], 30, None)  # type: ignore[misc]
+    results = collected(map(str, range(300)), under_test.run, max_workers=30)
     assert [result.content for result in results] == [f"echo {n}" for n in range(300)]
     assert under_test.pool.in_flight() == 0
 

@@ -76,7 +76,7 @@ def test_two_threads_at_once_are_told_so(provider: str) -> None:
         text: list[str] = []
         with ThreadPoolExecutor(1) as thread:
             reading = thread.submit(lambda: text.extend(chunk.content for chunk in stream))
-            eventually(lambda: len(text) >= 3 and stream._busy.locked(), "nobody reads")
+            eventually(lambda: len(text) >= 3 and stream._chunks.gi_running, "nobody reads")
             with pytest.raises(RuntimeError, match="two threads"):
                 next(stream)
             stream.close()

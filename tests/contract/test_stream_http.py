@@ -59,7 +59,7 @@ def test_a_packed_stream_is_unpacked_and_a_cut_one_is_an_error(case: Any) -> Non
     for cut in (20, len(data) // 2, len(data) - 100):
         text, error = ask(case, reply(data[:-cut], *head, content_type=sample.content_type))
         assert TEXT.startswith(text)
-        assert error is not None
+        assert error is not None or text == TEXT  # cut behind the finish reason
 
 
 def test_a_body_may_end_with_its_connection_or_its_length(case: Any) -> None:

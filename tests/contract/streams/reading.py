@@ -24,6 +24,11 @@ class Piecewise:
         self.extensions = {LINE: Line()}
         self._pieces, self._breaks = pieces, breaks
 
+    @property
+    def stream(self) -> Iterator[bytes]:
+        """The pieces as the transport brings them."""
+        return self.iter_bytes()
+
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the pieces, then end or break."""
         yield from self._pieces

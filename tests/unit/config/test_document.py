@@ -36,12 +36,6 @@ def test_an_unknown_section(faults):
     )
 
 
-@pytest.mark.parametrize("key", ["input_cost", "output_cost"])
-def test_keys_that_do_nothing_yet_are_unknown(faults, key):
-    (fault,) = faults(f'{PROVIDER}api_key = "k"\n{key} = 1')
-    assert fault.startswith(f"Unknown key '{key}' in providers[0]")
-
-
 def test_any_other_key_of_a_task_is_a_parameter():
     config = config_from_toml(
         f'[[tasks]]\nname = "t"\ntimeout = 2\nseed = 7\nmirostat = 1\n{PROVIDER}api_key = "k"\ntasks = ["t"]'

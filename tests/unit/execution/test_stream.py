@@ -224,7 +224,7 @@ def test_every_event_is_waited_for_at_most_so_long() -> None:
     next(stream)
     clock.advance(30.0)
     next(stream)
-    assert adapter.streams[0].limits == [30.0, 20.0, 20.0]
+    assert adapter.streams[0].limits == [30.0, 20.0]
 
 
 def test_a_stream_that_brings_nothing_for_so_long_is_broken() -> None:

@@ -20,6 +20,8 @@ from flyllm.providers.payload import EXCERPT, count, decode, dicts, mapping, tex
         (b"<!DOCTYPE html><p>", "application/json", "HTML page"),
         (b'{"a": ', "", "cannot be read"),
         (b"\xff\xfe", "", "cannot be read"),
+        (b'{"a": 1} {"a": 2}', "", "cannot be read"),
+        ('{"a": 1}\xa0', "", "cannot be read"),
         (b"null", "", "expected a JSON object"),
         (b"[1]", "", "expected a JSON object"),
         ('"text"', "", "expected a JSON object"),
@@ -35,6 +37,11 @@ def test_what_is_no_object_is_named(content: bytes | str, content_type: str, say
 def test_an_object_is_decoded_with_and_without_a_mark() -> None:
     """Bytes, text, and a byte order mark before them."""
     assert decode(b'{"a":1}') == decode('{"a":1}') == decode(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+
+
+def test_white_space_around_an_object_is_none_of_it() -> None:
+    """JSON's own; other spaces are garbage."""
+    assert decode(b' \r\n{"a":1}\t\n') == decode('\n{"a":1} ') == {"a": 1}
 
 
 def test_an_excerpt_is_short() -> None:

@@ -91,3 +91,10 @@ def test_an_event_is_given_out_as_soon_as_it_is_whole() -> None:
     pieces = iter([b"data: a\n\n", b"data: b\n\n"])
     assert next(events(pieces)) == ServerEvent("", "a")
     assert next(pieces) == b"data: b\n\n"
+
+
+@pytest.mark.timeout(20)
+def test_a_long_line_in_small_pieces_costs_no_more_than_its_length() -> None:
+    """Joined anew for every piece, these would take minutes."""
+    pieces = [b"data: ", *[b"x" * 100] * 60_000, b"\n\n"]
+    assert [len(event.data) for event in events(pieces)] == [6_000_000]

@@ -30,6 +30,7 @@ TABLE = [
     ("StreamInterruptedError", False, WHOLE, SOFT, None, {"counted"}),
     ("ConfigError", True, PROVIDER, NONE, None, {"counted"}),
     ("MissingDependencyError", True, PROVIDER, NONE, None, {"counted"}),
+    ("BatchStoppedError", False, WHOLE, NONE, None, {"counted"}),
     ("NoInstanceError", False, WHOLE, NONE, None, {"counted"}),
     ("DeadlineExceededError", False, WHOLE, NONE, None, {"counted"}),
     ("ManagerClosedError", False, WHOLE, NONE, None, {"counted"}),

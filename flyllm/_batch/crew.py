@@ -1,0 +1,24 @@
+"""Who works on a batch: the seam between its engine and threads or another executor."""
+
+from queue import SimpleQueue
+from typing import Protocol
+
+from flyllm._batch.item import Done, Item
+
+
+class Crew(Protocol):
+    """Takes items and brings responses. All but the work itself happens in the thread of the batch's caller."""
+
+    done: "SimpleQueue[Done]"
+
+    def submit(self, item: Item) -> None:
+        """Have `item` worked on; its response comes in `done`."""
+
+    def alive(self) -> bool:
+        """Whether what was submitted will still come; raise if the interpreter is about to exit."""
+
+    def call_off(self) -> None:
+        """Drop what has not begun, cut what has, and wait a moment for its end."""
+
+    def finish(self) -> None:
+        """End the work; all that was submitted has come."""

@@ -1,0 +1,177 @@
+"""The course of a batch: requests in as far as the window reaches, responses out as they come or in order.
+
+Everything here runs in the caller's thread, the reading of the requests included: between two of them it looks for
+responses, so that a slow source holds none of them up.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from queue import Empty
+from typing import Any
+
+from flyllm._batch.crew import Crew
+from flyllm._batch.item import Done, Item
+from flyllm._batch.journal import Journal
+from flyllm._batch.stops import Stops
+from flyllm._batch.watch import Watch
+from flyllm._clock import SLICE
+from flyllm._execution.asking import as_request
+from flyllm.errors import ConfigError, LLMError
+from flyllm.request import GenerationRequest
+from flyllm.types import LLMResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a batch goes.
+
+    Attributes:
+        window: requests that are read and whose responses have not been handed over, at most.
+        ordered: whether responses are handed over in the order of the requests.
+        journal: where responses are recorded before they are handed over; None for none.
+        rest: takes the responses that had come, and were not handed over, when the batch was interrupted.
+    """
+
+    window: int
+    ordered: bool
+    stops: Stops
+    watch: Watch
+    journal: Journal | None = None
+    rest: list[LLMResponse] = field(default_factory=list)
+
+
+class Engine:
+    """One batch under way."""
+
+    def __init__(self, source: Iterator[Any], crew: Crew, course: Course) -> None:
+        self._source, self._crew, self._course = source, crew, course
+        self._read = 0  # requests read
+        self._open = 0  # of these, not handed over
+        self._working: dict[int, Item] = {}  # of these, with the crew
+        self._exhausted = self._stopped = False
+        self._broken: Exception | None = None  # the source's
+        self._settled: list[tuple[Item, LLMResponse, bool]] = []  # to be handed over; True: to be recorded before
+        self._early: dict[int, LLMResponse] = {}  # recorded, while earlier ones are missing
+        self._leaving: deque[LLMResponse] = deque()  # recorded, in the order in which they are handed over
+        self._next = 0  # the next to hand over, where the order matters
+
+    def responses(self) -> Iterator[LLMResponse]:
+        """Yield all responses; at the end raise what the source raised, or why some requests were not sent."""
+        try:
+            while not (self._exhausted and not self._open):
+                if self._working and (self._exhausted or self._open >= self._course.window):
+                    self._await()
+                elif not self._exhausted:
+                    self._feed()
+                yield from self._ready()
+            self._crew.finish()
+        except BaseException:
+            self._crew.call_off()
+            self._keep_rest()
+            raise
+        finally:
+            self._course.watch.close(len(self._working))
+        if self._broken is not None:
+            raise self._broken
+        if self._stopped:
+            raise self._course.stops.error(self._read)
+
+    def _feed(self) -> None:
+        """Read a request and have it worked on, unless its answer is there already."""
+        raw = self._next_request()
+        if raw is _END or self._course.stops.reason is not None:
+            self._exhausted, self._stopped = True, raw is not _END
+            return
+        index, self._read, self._open = self._read, self._read + 1, self._open + 1
+        try:
+            item, known = self._looked_up(index, as_request(raw))
+        except ConfigError as error:
+            self._working[index] = item = Item(index, _NOTHING)
+            self._take((item, LLMResponse(error=error)))
+            return
+        if known is not None:
+            self._course.watch.finished(known, recalled=True)
+            self._settle(item, known, record=False)
+            return
+        self._working[index] = item
+        self._course.watch.begun()
+        self._crew.submit(item)
+
+    def _looked_up(self, index: int, request: GenerationRequest) -> tuple[Item, LLMResponse | None]:
+        """Return the item of a request, and its response where the journal has one."""
+        journal = self._course.journal
+        if journal is None:
+            return Item(index, request), None
+        entry = journal.entry(request)
+        return Item(index, request, entry), journal.recall(entry)
+
+    def _next_request(self) -> Any:
+        try:
+            return next(self._source, _END)
+        except Exception as exc:  # what is in flight is finished first
+            self._broken = exc
+            return _END
+
+    def _await(self) -> None:
+        """Wait for a response."""
+        try:
+            self._take(self._crew.done.get(timeout=SLICE))
+        except Empty:
+            if not self._crew.alive() and self._crew.done.empty():
+                for item in list(self._working.values()):
+                    self._take((item, LLMResponse(error=LLMError("the request was lost: its thread ended"))))
+
+    def _collect(self) -> None:
+        while not self._crew.done.empty():
+            self._take(self._crew.done.get())
+
+    def _take(self, done: Done) -> None:
+        item, response = done
+        if self._working.pop(item.index, None) is not None:
+            self._course.stops.count(response)
+            self._course.watch.finished(response)
+            self._settle(item, response, record=item.entry is not None)
+
+    def _settle(self, item: Item, response: LLMResponse, *, record: bool) -> None:
+        response = replace(response, index=item.index, custom_id=item.request.custom_id)
+        self._settled.append((item, response, record))
+
+    def _ready(self) -> Iterator[LLMResponse]:
+        """Yield what can be handed over now, all of it recorded."""
+        self._collect()
+        self._course.watch.show(len(self._working))
+        responses = self._record()
+        if self._course.ordered:
+            self._early.update((response.index or 0, response) for response in responses)
+            responses = self._in_order()
+        self._leaving.extend(responses)
+        while self._leaving:
+            self._open -= 1
+            yield self._leaving.popleft()
+
+    def _record(self) -> list[LLMResponse]:
+        fresh = [(item.entry, item.index, response) for item, response, record in self._settled if record]
+        if fresh and self._course.journal is not None:
+            self._course.journal.record(fresh)
+        settled, self._settled = self._settled, []
+        return [response for _, response, _ in settled]
+
+    def _keep_rest(self) -> None:
+        self._collect()
+        settled = [response for _, response, _ in self._settled]
+        with suppress(LLMError):  # the interruption is what the caller is to hear of
+            self._record()
+        self._course.rest.extend([*self._leaving, *self._early.values(), *settled])
+
+    def _in_order(self) -> list[LLMResponse]:
+        found = []
+        while (response := self._early.pop(self._next, None)) is not None:
+            found.append(response)
+            self._next += 1
+        return found
+
+
+_END: Any = object()
+_NOTHING = GenerationRequest()
