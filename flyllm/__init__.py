@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from flyllm._version import __version__
 
 if TYPE_CHECKING:
+    from flyllm._batch.snapshot import BatchProgress
     from flyllm._batch.stops import Budget
     from flyllm._execution.stream import ResponseStream
     from flyllm._routing.instance import InstanceSnapshot
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "flyllm._batch.snapshot": ("BatchProgress",),
     "flyllm._batch.stops": ("Budget",),
     "flyllm._execution.stream": ("ResponseStream",),
     "flyllm._routing.instance": ("InstanceSnapshot",),
@@ -117,6 +119,7 @@ __all__ = [
     "Attempt",
     "AttemptEvent",
     "AuthenticationError",
+    "BatchProgress",
     "BatchStoppedError",
     "Budget",
     "ConfigError",

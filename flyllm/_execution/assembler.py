@@ -47,19 +47,22 @@ class Assembler:
 
     def take(self, delta: Delta) -> StreamChunk | None:
         """Take in one delta; return a chunk if it has something for the consumer."""
-        self._finish = delta.finish_reason or self._finish
-        self._usage = delta.usage or self._usage
-        self._model = delta.model or self._model
-        content = delta.content
+        content, reasoning, fragments, finish, usage, model = delta
+        if finish or usage or model:
+            self._finish = finish or self._finish
+            self._usage = usage or self._usage
+            self._model = model or self._model
         if content and self._splice is not None:
             content = self._splice.take(content)
-        if not content and not delta.reasoning and not delta.tool_calls:
+        if content:
+            self._content.append(content)
+        elif not reasoning and not fragments:
             return None
-        self._content.append(content)
-        self._reasoning.append(delta.reasoning)
-        for fragment in delta.tool_calls:
+        if reasoning:
+            self._reasoning.append(reasoning)
+        for fragment in fragments:
             self._add(fragment)
-        return StreamChunk(content, delta.reasoning, tool_call_deltas=delta.tool_calls)
+        return StreamChunk(content, reasoning, (), fragments)
 
     def rest(self) -> str:
         """Return text that is handed over only now that nothing follows it."""

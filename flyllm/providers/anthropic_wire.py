@@ -132,7 +132,7 @@ class MessageReader:
     def _piece(self, index: Any, delta: Mapping[str, Any]) -> Delta | None:
         match delta.get("type"):
             case "text_delta":
-                return Delta(content=text_of(delta.get("text")))
+                return Delta(text_of(delta.get("text")))
             case "thinking_delta":
                 return Delta(reasoning=text_of(delta.get("thinking")))
             case "input_json_delta" if index in self._calls and (text := text_of(delta.get("partial_json"))):

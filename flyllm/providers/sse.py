@@ -14,6 +14,9 @@ from flyllm.errors import ParseError
 MAX_LINE = 8 * 1024 * 1024
 """Bytes of one line, after which the stream is taken for broken."""
 
+MAX_NAMES = 64
+"""Names of events that are kept decoded; no provider has as many."""
+
 
 @dataclass(slots=True)  # not frozen: to make one would cost three times as much
 class ServerEvent:
@@ -37,6 +40,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
     data: a gateway that fails may say so in place of the stream that it has announced.
     """
     name = ""
+    names = {b"": ""}
     data: list[str] = []
     for batch in _without_mark(_batches(pieces)):
         for line in batch:
@@ -49,11 +53,17 @@ def events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
             if field == b"data":
                 data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
             elif field == b"event":
-                name = value.removeprefix(b" ").decode("utf-8", "replace")
+                name = names.get(value) or _name(names, value)
             elif line.startswith(b"{"):
                 data.append(line.decode("utf-8", "replace"))
     if data:
         yield ServerEvent(name, "\n".join(data))
+
+
+def _name(known: dict[bytes, str], value: bytes) -> str:
+    if len(known) > MAX_NAMES:
+        known.clear()
+    return known.setdefault(value, value.removeprefix(b" ").decode("utf-8", "replace"))
 
 
 def _batches(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
