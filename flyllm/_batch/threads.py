@@ -37,15 +37,19 @@ class Threads:
         self._exit_watched = threading.current_thread().daemon
 
     def submit(self, item: Item) -> None:
-        """Have `item` worked on, by one thread more unless one stands idle."""
-        if self._todo.put(item) or len(self._threads) >= self._most:
-            return
+        """Have `item` worked on, by one thread more unless one stands idle; where there can be none, do it here."""
+        if self._most == 0:
+            self._do(item)
+        elif not self._todo.put(item) and len(self._threads) < self._most:
+            self._start()
+
+    def _start(self) -> None:
         try:
             self._threads.append(self._executor.submit(self._work))
         except RuntimeError as exc:  # no more threads, or the interpreter is about to exit
             logger.warning("the batch runs on %d threads instead of %d: %s", len(self._threads) or 1, self._most, exc)
             self._most, self._exit_watched = len(self._threads), False
-            if not self._threads:
+            if not self._threads and (item := self._todo.take()) is not None:
                 self._do(item)
 
     def alive(self) -> bool:

@@ -181,3 +181,13 @@ def test_no_thread_is_left_after_a_batch() -> None:
 def test_the_default_is_what_the_instances_can_bear(ceilings: list[float], workers: int) -> None:
     """As many threads as requests can be in flight, within reason."""
     assert default_workers(ceilings) == workers
+
+
+def test_without_any_thread_the_caller_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread can be had, as while the interpreter exits: all requests are answered all the same."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert [result.content for result in collected(map(str, range(20)))] == [str(n) for n in range(20)]
