@@ -52,8 +52,16 @@ class BatchManager:
 def run_batch(
     manager: BatchManager, requests: Iterable[Any], options: BatchOptions, total: int | None = None
 ) -> Iterator[LLMResponse]:
-    """Return an iterator over the responses, which begins when the first one is asked for."""
-    return _run(manager, requests, options, total, [])
+    """Return an iterator over the responses, which begins when the first one is asked for.
+
+    What breaks it off, such as Ctrl-C, carries as `flyllm_results` what had come and was not handed over.
+    """
+    rest: list[LLMResponse] = []
+    try:
+        yield from _run(manager, requests, options, total, rest)
+    except BaseException as exc:
+        exc.flyllm_results = rest  # type: ignore[attr-defined]
+        raise
 
 
 def _run(

@@ -14,6 +14,9 @@ class Crew(Protocol):
     def submit(self, item: Item) -> None:
         """Have `item` worked on; its response comes in `done`."""
 
+    def drop(self) -> list[Item]:
+        """Return what has not begun; it will not be."""
+
     def alive(self) -> bool:
         """Whether what was submitted will still come; raise if the interpreter is about to exit."""
 

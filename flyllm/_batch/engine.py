@@ -50,7 +50,8 @@ class Engine:
         self._read = 0  # requests read
         self._open = 0  # of these, not handed over
         self._working: dict[int, Item] = {}  # of these, with the crew
-        self._exhausted = self._stopped = False
+        self._exhausted = self._halted = False  # no more is read: there is none, or none is wanted
+        self._stopped = False  # some were not sent
         self._broken: Exception | None = None  # the source's
         self._settled: list[tuple[Item, LLMResponse, bool]] = []  # to be handed over; True: to be recorded before
         self._early: dict[int, LLMResponse] = {}  # recorded, while earlier ones are missing
@@ -65,6 +66,8 @@ class Engine:
                     self._await()
                 elif not self._exhausted:
                     self._feed()
+                if not self._halted and self._course.stops.reason is not None:
+                    self._halt()
                 yield from self._ready()
             self._crew.finish()
         except BaseException:
@@ -81,8 +84,8 @@ class Engine:
     def _feed(self) -> None:
         """Read a request and have it worked on, unless its answer is there already."""
         raw = self._next_request()
-        if raw is _END or self._course.stops.reason is not None:
-            self._exhausted, self._stopped = True, raw is not _END
+        if raw is _END:
+            self._exhausted = True
             return
         index, self._read, self._open = self._read, self._read + 1, self._open + 1
         try:
@@ -98,6 +101,16 @@ class Engine:
         self._working[index] = item
         self._course.watch.begun()
         self._crew.submit(item)
+
+    def _halt(self) -> None:
+        """Read no more, and send nothing of what was read that has not begun."""
+        unsent = self._crew.drop()
+        self._stopped = bool(unsent) or (not self._exhausted and self._next_request() is not _END)
+        self._halted = self._exhausted = True
+        for item in unsent:
+            if self._working.pop(item.index, None) is not None:
+                error = self._course.stops.error(self._read)
+                self._settle(item, LLMResponse(error=error, task=item.request.task), record=False)
 
     def _looked_up(self, index: int, request: GenerationRequest) -> tuple[Item, LLMResponse | None]:
         """Return the item of a request, and its response where the journal has one."""

@@ -58,7 +58,7 @@ class Executors:
     def __init__(self, executor: Executor, answerer: RemoteAnswer, until: float | None) -> None:
         self.done: SimpleQueue[Done] = SimpleQueue()
         self._executor, self._answerer, self._until = executor, answerer, until
-        self._futures: set[Future[LLMResponse]] = set()
+        self._futures: dict[Future[LLMResponse], Item] = {}
         if not isinstance(executor, ThreadPoolExecutor):
             answerer.pickled  # noqa: B018 - raises here, once, rather than for every request
 
@@ -69,8 +69,12 @@ class Executors:
         except Exception as exc:  # it is shut down or broken
             self.done.put((item, _lost(exc)))
             return
-        self._futures.add(future)
+        self._futures[future] = item
         future.add_done_callback(partial(self._came, item))
+
+    def drop(self) -> list[Item]:
+        """Return what the executor has not begun, cancelled."""
+        return [item for future, item in list(self._futures.items()) if future.cancel()]
 
     def alive(self) -> bool:
         """Whether a response is still to come."""
@@ -78,8 +82,7 @@ class Executors:
 
     def call_off(self) -> None:
         """Drop what the executor has not begun."""
-        for future in list(self._futures):
-            future.cancel()
+        self.drop()
 
     def finish(self) -> None:
         """Leave the executor to its owner."""
@@ -90,7 +93,7 @@ class Executors:
         except BaseException as exc:  # a process that died, a value that does not pickle, a cancelled future
             response = _lost(exc)
         self.done.put((item, response))
-        self._futures.discard(future)
+        self._futures.pop(future, None)
 
 
 def _answer(answerer: RemoteAnswer, request: GenerationRequest, until: float | None) -> LLMResponse:

@@ -72,20 +72,18 @@ class BatchMethods:
     ) -> Iterator[LLMResponse]:
         """Answer any number of requests in parallel; yield responses as they come. Failures are responses.
 
-        `response.index` is the request's place and `response.custom_id` its name. Requests are read in this thread and
-        only as far ahead as the window reaches, so memory stays flat; what reading them raises comes after the
-        responses of those that were read. Leaving the loop cuts what is in flight.
+        `response.index` is the request's place. Requests are read in this thread, only as far ahead as the window
+        reaches, so memory stays flat; what reading them raises comes after the responses of those that were read.
+        Leaving the loop cuts what is in flight; Ctrl-C carries what was not handed over yet as `flyllm_results`.
 
         Args:
             ordered: yield in the order of the requests.
             window: requests read ahead of the responses at most; None means four per thread, 1024 at least.
-            max_workers: threads at most; None takes the configuration's, then what the instances can bear, 256 at most.
-            deadline: seconds for the whole batch; None means none. Requests without a timeout of their own have no
-                other limit than this.
-            progress: True shows a bar on stderr, or lines where that is no terminal; a function is called with a
-                `BatchProgress` now and then.
-            journal: a file to which every response is written before it is yielded. With the same file again, only
-                requests without an answer there are sent, known by `custom_id` or else by their content.
+            max_workers: threads at most; None: the configuration's, then what the instances can bear, up to 256.
+            deadline: seconds for the whole batch; None means none. Requests without a timeout have no other limit.
+            progress: True shows a bar or lines on stderr; a function is called with a `BatchProgress` now and then.
+            journal: a file to which every response is written before it is yielded; with it again, only requests
+                without an answer there are sent. They are known by `custom_id`, or else by their content.
             max_failures: stop when more requests than this have failed; None means never.
             budget: stop when so much is spent.
             executor: where to work instead of threads of this process. For other processes the manager must pickle:

@@ -31,7 +31,7 @@ class Threads:
         self.done: SimpleQueue[Done] = SimpleQueue()
         self._answer, self._most = answer, most
         self._executor = ThreadPoolExecutor(most, thread_name_prefix="flyllm-batch")
-        self._todo = Todo()
+        self._todo = Todo(most)
         self._scope = Scope()
         self._threads: list[Future[None]] = []
         self._exit_watched = threading.current_thread().daemon
@@ -52,6 +52,10 @@ class Threads:
             if not self._threads and (item := self._todo.take()) is not None:
                 self._do(item)
 
+    def drop(self) -> list[Item]:
+        """Return what no thread has begun; it will not be."""
+        return self._todo.drop()
+
     def alive(self) -> bool:
         """Whether a thread is left, or none is needed; raise `SystemExit` where the interpreter is about to exit."""
         if self._exit_watched and self._exiting():
@@ -60,7 +64,8 @@ class Threads:
 
     def call_off(self) -> None:
         """Drop what has not begun, cut what has, and give the threads a moment to end."""
-        self._todo.close(drop=True)
+        self._todo.drop()
+        self._todo.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._scope.call_off()
         with contextlib.suppress(KeyboardInterrupt):  # the first one is on its way
@@ -68,7 +73,7 @@ class Threads:
 
     def finish(self) -> None:
         """End the threads."""
-        self._todo.close(drop=False)
+        self._todo.close()
         self._executor.shutdown()
 
     def _work(self) -> None:

@@ -1,7 +1,8 @@
 """What no thread of a batch has begun yet, and which thread may begin what.
 
-A task whose instances are all busy or limited must not hold up the others: while enough threads wait for a place of
-one task, its further requests are left for later, and a thread takes the next request of another task.
+A task whose instances are all busy or limited must not hold up the others: half of the threads may wait for places.
+While so many do, the further requests of a task for which one waits are left for later, and a thread takes the next
+request of another task.
 """
 
 import threading
@@ -10,14 +11,12 @@ from types import TracebackType
 
 from flyllm._batch.item import Item
 
-WAITERS = 8
-"""Threads that wait for a place of one task at most. A few, so that the next ones are there when places become free."""
-
 
 class Todo:
-    """A queue of items per task; threads take the oldest one that may be begun."""
+    """A queue of items per task, for so many `threads`, which take the oldest one that may be begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self._most_waiting = threads // 2
         self._change = threading.Condition()  # guards all below; nothing is called under it
         self._queues: dict[str | None, deque[Item]] = {}
         self._waiting: Counter[str | None] = Counter()
@@ -35,7 +34,7 @@ class Todo:
         """Return an item to begin, waiting for one; None once the queue is closed and empty."""
         with self._change:
             while True:
-                queues = [queue for task, queue in self._queues.items() if queue and self._waiting[task] < WAITERS]
+                queues = [queue for task, queue in self._queues.items() if queue and self._may_begin(task)]
                 if queues:
                     return min(queues, key=lambda queue: queue[0].index).popleft()
                 if self._closed and not any(self._queues.values()):
@@ -44,12 +43,20 @@ class Todo:
                 self._change.wait()
                 self._idle -= 1
 
-    def close(self, *, drop: bool) -> None:
-        """Let the threads go when all items are taken; with `drop` forget those that are left."""
+    def _may_begin(self, task: str | None) -> bool:
+        return not self._waiting[task] or self._waiting.total() < self._most_waiting
+
+    def drop(self) -> list[Item]:
+        """Return all items that no thread has taken, and forget them."""
+        with self._change:
+            left = [item for queue in self._queues.values() for item in queue]
+            self._queues.clear()
+            return left
+
+    def close(self) -> None:
+        """Let the threads go when all items are taken."""
         with self._change:
             self._closed = True
-            if drop:
-                self._queues.clear()
             self._change.notify_all()
 
     def waits(self, task: str | None) -> "Waits":

@@ -8,7 +8,7 @@ may change something, and takes in then what it did.
 import math
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
@@ -19,6 +19,9 @@ from flyllm._routing.route import Route
 from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm._routing.strategies import Strategy
 from flyllm.errors import ConfigError, DeadlineExceededError, ManagerClosedError
+
+LONG = 1.0
+"""Seconds that are more than a request's own pause."""
 
 HEDGE_AFTER = 1.0
 """Seconds that an attempt is given at least before another one is made beside it."""
@@ -93,8 +96,7 @@ class Pool:
         waiter = Waiter(route, self._clock.monotonic(), deadline.at)
         try:
             if place := self._enter(waiter):
-                with nullcontext() if route.attempts else route.waits:
-                    self._wait(place, deadline)
+                self._wait(place, deadline)
             return self._outcome(waiter)
         except BaseException:
             self._leave(waiter)
@@ -160,9 +162,25 @@ class Pool:
             return place
 
     def _wait(self, place: _Place, deadline: Deadline) -> None:
-        while not self._look(place, deadline):
-            self._clock.wait(place.ready, self._patience(place, deadline))
+        waits = place.waiter.route.waits
+        with ExitStack() as stack:
+            while not self._look(place, deadline):
+                patience = self._patience(place, deadline)
+                if waits is not None:
+                    pause = self._pause(place.waiter.route)
+                    if pause > 0.0:
+                        patience = min(patience, pause)
+                    else:
+                        stack.enter_context(waits)
+                        waits = None
+                self._clock.wait(place.ready, patience)
         self._leave(place.waiter)
+
+    def _pause(self, route: Route) -> float:
+        """Return the seconds for which `route` waits of its own accord, 0.0 where instances keep it waiting longer."""
+        now = self._clock.monotonic()
+        pause = route.not_before - now
+        return pause if pause > 0.0 and self.earliest(route) < now + LONG else 0.0
 
     def _look(self, place: _Place, deadline: Deadline) -> bool:
         """Take in what time has done; return whether the waiting is over."""

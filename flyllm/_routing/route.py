@@ -1,12 +1,11 @@
 """Where one request may still go: its task, what it has tried, and what is ruled out for it."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from flyllm._resilience.classification import Exclusion
 from flyllm._routing.instance import Demand, Instance
 
 _UNKNOWN = Demand()
-_ANYHOW = nullcontext()
 
 
 class Route:
@@ -18,7 +17,7 @@ class Route:
         attempts: attempts made so far.
         not_before: when the next attempt may begin, on the monotonic clock.
         prefilled: whether it goes on from an answer's beginning, which not every API takes.
-        waits: a context that the request is in while it waits for the place of its first attempt.
+        waits: a context that the request is in while it waits for a place, pauses of its own excepted; None for none.
         pays: whether the next attempt costs a token of the retry budget.
         demand: what it takes of limits on tokens.
     """
@@ -42,7 +41,7 @@ class Route:
     def __init__(
         self, task: str | None, demand: Demand = _UNKNOWN, waits: AbstractContextManager[None] | None = None
     ) -> None:
-        self.task, self.demand, self.waits = task, demand, waits or _ANYHOW
+        self.task, self.demand, self.waits = task, demand, waits
         self.tried: set[int] = set()
         self.last: int | None = None
         self.avoided: str | None = None

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from flyllm._version import __version__
+from flyllm.cli.batch.command import batch
+from flyllm.cli.batch.help import EPILOG
 from flyllm.cli.demo.command import demo
 from flyllm.cli.simulate import simulate
 from flyllm.errors import ConfigError, LLMError, MissingDependencyError
@@ -67,5 +69,6 @@ def _flyllm(
     """Many LLM requests to many providers: routed, retried, failed over, accounted for."""
 
 
+app.command(epilog=EPILOG)(batch)
 app.command()(demo)
 app.command()(simulate)

@@ -3,6 +3,7 @@
 import configparser
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,16 +45,17 @@ def test_the_table_of_providers_is_the_registry():
     assert rows == provider_table(), "README's table should be:\n" + "\n".join(provider_table())
 
 
-def test_every_python_block_runs(provider_simulator: ProviderSimulator):
+def test_every_python_block_runs(provider_simulator: ProviderSimulator, tmp_path: Path):
     """The blocks follow on from one another, so they run as one program, with simulated providers for the real."""
     script = _INSTANCE.sub(
         lambda match: f'{match[0]}.custom_endpoint("{provider_simulator.url(match[1])}")', "\n".join(blocks("python"))
     )
     assert script.count("custom_endpoint") == 2
+    script = f"import os; os.chdir({str(tmp_path)!r})\n{script}"
     done = run(sys.executable, "-W", "error", "-c", script, OPENAI_API_KEY="a", ANTHROPIC_API_KEY="b")
     assert done.returncode == 0, done.stderr
     assert "--- Token Usage Statistics ---" in done.stdout
-    assert sum(instance.count for instance in provider_simulator) == 5
+    assert sum(instance.count for instance in provider_simulator) == 8
 
 
 def test_the_quick_start_has_twelve_lines_of_code_at_most():

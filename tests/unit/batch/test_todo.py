@@ -3,7 +3,7 @@
 import threading
 
 from flyllm._batch.item import Item
-from flyllm._batch.todo import WAITERS, Todo
+from flyllm._batch.todo import Todo
 from flyllm.request import GenerationRequest
 
 HANG = 20.0
@@ -14,7 +14,7 @@ def item(index: int, task: str | None = None) -> Item:
 
 
 def test_the_oldest_comes_first_whatever_its_task() -> None:
-    todo = Todo()
+    todo = Todo(16)
     for index, task in enumerate(["a", "b", None, "a"]):
         todo.put(item(index, task))
     assert [todo.take().index for _ in range(4)] == [0, 1, 2, 3]  # type: ignore[union-attr]
@@ -22,11 +22,11 @@ def test_the_oldest_comes_first_whatever_its_task() -> None:
 
 def test_a_task_with_enough_waiting_threads_is_passed_over() -> None:
     """Its requests stay; those of the other task, though younger, are taken."""
-    todo = Todo()
+    todo = Todo(16)
     for index in range(20):
         todo.put(item(index, "a"))
     todo.put(item(20, "b"))
-    contexts = [todo.waits("a") for _ in range(WAITERS)]
+    contexts = [todo.waits("a") for _ in range(8)]
     for context in contexts:
         context.__enter__()
     taken = todo.take()
@@ -40,9 +40,9 @@ def test_a_task_with_enough_waiting_threads_is_passed_over() -> None:
 
 def test_a_thread_goes_on_when_a_place_was_found() -> None:
     """It sleeps while all it could take is held back."""
-    todo = Todo()
+    todo = Todo(16)
     todo.put(item(0, "a"))
-    contexts = [todo.waits("a") for _ in range(WAITERS)]
+    contexts = [todo.waits("a") for _ in range(8)]
     for context in contexts:
         context.__enter__()
     taken: list[Item | None] = []
@@ -55,23 +55,24 @@ def test_a_thread_goes_on_when_a_place_was_found() -> None:
 
 
 def test_closing_lets_threads_go_once_it_is_empty() -> None:
-    todo = Todo()
+    todo = Todo(16)
     todo.put(item(0))
-    todo.close(drop=False)
+    todo.close()
     assert todo.take() is not None
     assert todo.take() is None
 
 
 def test_closing_can_drop_the_rest() -> None:
-    todo = Todo()
+    todo = Todo(16)
     todo.put(item(0))
-    todo.close(drop=True)
+    assert [each.index for each in todo.drop()] == [0]
+    todo.close()
     assert todo.take() is None
 
 
 def test_it_says_whether_somebody_stands_idle() -> None:
     """A thread that waits for work takes it; another one need not be started."""
-    todo = Todo()
+    todo = Todo(16)
     assert not todo.put(item(0))
     assert todo.take() is not None
     thread = threading.Thread(target=todo.take)
