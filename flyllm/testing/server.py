@@ -73,8 +73,14 @@ class Listener:
     async def close(self) -> None:
         """Refuse connections from now on; open ones are the caller's business."""
         server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        if server is None:
+            return
+        for sock in server.sockets:
+            self._thread.loop.remove_reader(sock.fileno())
+        # What was accepted just now must be a connection first: asyncio would drop it, open, for having no server.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        server.close()
 
     def release(self) -> None:
         """Give the port back for good."""
