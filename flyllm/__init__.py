@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         StreamInterruptedError,
     )
     from flyllm.manager import LLMManager
+    from flyllm.observability.console_log import use_logging
     from flyllm.observability.events import AttemptEvent, Observer, RequestEvent
     from flyllm.request import GenerationRequest, RequestBuilder
     from flyllm.tasks import TaskDefinition
@@ -97,6 +98,7 @@ _HOMES = {
         "StreamInterruptedError",
     ),
     "flyllm.manager": ("LLMManager",),
+    "flyllm.observability.console_log": ("use_logging",),
     "flyllm.observability.events": ("AttemptEvent", "Observer", "RequestEvent"),
     "flyllm.request": ("GenerationRequest", "RequestBuilder"),
     "flyllm.tasks": ("TaskDefinition",),
@@ -158,6 +160,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "__version__",
+    "use_logging",
 ]
 
 

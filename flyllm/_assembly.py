@@ -23,6 +23,7 @@ from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.errors import ManagerClosedError
 from flyllm.observability.background import Background
+from flyllm.observability.console_log import use_logging_if_wanted
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import Emitter, Observer
 from flyllm.observability.logs import RequestLog
@@ -85,6 +86,7 @@ class Runtime:
 
 def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
     """Wire a manager. Starts no thread and opens no connection."""
+    use_logging_if_wanted(config.log_level)
     clock = clock or SystemClock()
     usage = UsageLedger()
     debug_files = Background(DebugFiles(config.debug_folder)) if config.debug_folder else None

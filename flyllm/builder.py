@@ -8,6 +8,7 @@ from flyllm._routing.strategies import Strategy
 from flyllm._secret import Secret
 from flyllm.config.document import key_of
 from flyllm.config.environment import Unresolved, expand
+from flyllm.config.fault import Place
 from flyllm.config.kinds import INSTANCE_KINDS
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.config.validate import validated
@@ -24,8 +25,8 @@ class ManagerBuilder(Generic[M]):
     """Fluent construction of a manager.
 
     `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `first_content_timeout`,
-    `idle_timeout`, `max_stall`, `retry_ratio`, `max_workers`, `unsupported_params` and `debug_folder` concern the
-    manager; all others the instance added last.
+    `idle_timeout`, `max_stall`, `retry_ratio`, `max_workers`, `unsupported_params`, `debug_folder` and `log_level`
+    concern the manager; all others the instance added last.
     No method but `build()` and `config()` raises anything.
     """
 
@@ -67,7 +68,7 @@ class ManagerBuilder(Generic[M]):
                 (seconds for one attempt), max_concurrency, rpm, tpm, weight, priority, context_window.
         """
         key = self._key(api_key)
-        where = f"providers[{len(self._instances)}]"
+        where = Place(("providers", len(self._instances)))
         self._faults += unknown_keys(options, _OPTIONS, where)
         known = {option: value for option, value in options.items() if option in _OPTIONS}
         self._instances.append({"provider": provider_type, "model": model, "api_key": key, "name": name, **known})
@@ -190,6 +191,10 @@ class ManagerBuilder(Generic[M]):
     def debug_folder(self, path: str | os.PathLike[str]) -> Self:
         """Write debug files below `path`."""
         return self._setting("debug_folder", os.fspath(path) if isinstance(path, os.PathLike) else path)
+
+    def log_level(self, level: str | None) -> Self:
+        """Print flyllm's log records from "debug", "info", "warning" or "error" on; None leaves logging alone."""
+        return self._setting("log_level", level)
 
     def config(self) -> ManagerConfig:
         """Return the validated configuration, or raise one `ConfigError` with every fault."""

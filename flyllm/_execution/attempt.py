@@ -206,12 +206,15 @@ def _prefix(job: Job, instance: Instance) -> list[Mapping[str, Any]]:
 
 
 def _merged(job: Job, instance: Instance) -> Mapping[str, Any]:
-    """Merge parameters: instance < task < request < request's for this provider."""
-    task = job.task.params if job.task is not None else {}
-    merged = {**instance.params, **task, **(job.request.params or {})}
-    for provider, extra in (job.request.provider_params or {}).items():
-        if provider.lower() == instance.provider:
-            merged.update(extra)
+    """Merge parameters: instance < task < task's for this provider < request < request's for this provider."""
+    merged = {**instance.params}
+    for asked in (job.task, job.request):
+        if asked is None:
+            continue
+        merged.update(asked.params or {})
+        for provider, extra in (asked.provider_params or {}).items():
+            if provider.lower() == instance.provider:
+                merged.update(extra)
     return merged
 
 

@@ -12,8 +12,8 @@ _EXTRAS = {"typer": "cli", "rich": "cli", "h11": "testing"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, this process's where None, and return the exit code.
 
-    0 success, 1 a failure that was reported in one line, 2 wrong usage or a missing package, 3 and 4 a batch that was
-    answered in part or not at all, 130 Ctrl-C.
+    0 success, 1 a failure that was reported in one line, 2 wrong usage or a missing package, 3 and 4 requests that were
+    answered in part or not at all (`batch`, `check --live`, `models`), 130 Ctrl-C.
     """
     try:
         # Here, so that a missing typer can still be reported.

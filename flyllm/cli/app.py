@@ -1,6 +1,6 @@
 """All commands in one typer application, and how it ends: exit codes and one-line errors.
 
-A new command is one new file and one line at the end of this one.
+A new command is one file, or a folder with a `command.py`, and one line at the end of this one.
 """
 
 import sys
@@ -12,13 +12,20 @@ from typing import Annotated
 import typer
 
 from flyllm._version import __version__
+from flyllm.cli.batch import help as batch_help
 from flyllm.cli.batch.command import batch
-from flyllm.cli.batch.help import EPILOG
+from flyllm.cli.check import command as checking
 from flyllm.cli.demo.command import demo
+from flyllm.cli.generate import command as generating
+from flyllm.cli.init import command as beginning
+from flyllm.cli.models import EPILOG as MODELS_EPILOG
+from flyllm.cli.models import models
+from flyllm.cli.schema import EPILOG as SCHEMA_EPILOG
+from flyllm.cli.schema import schema
 from flyllm.cli.simulate import simulate
 from flyllm.errors import ConfigError, LLMError, MissingDependencyError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 _DEBUG = "--debug"
 
@@ -69,6 +76,12 @@ def _flyllm(
     """Many LLM requests to many providers: routed, retried, failed over, accounted for."""
 
 
-app.command(epilog=EPILOG)(batch)
+# In the order of a first use.
+app.command(epilog=beginning.EPILOG)(beginning.init)
+app.command(epilog=checking.EPILOG)(checking.check)
+app.command(epilog=generating.EPILOG)(generating.generate)
+app.command(epilog=batch_help.EPILOG)(batch)
+app.command(epilog=MODELS_EPILOG)(models)
+app.command(epilog=SCHEMA_EPILOG)(schema)
 app.command()(demo)
 app.command()(simulate)

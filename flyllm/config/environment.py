@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self
 
+from flyllm.config.fault import Fault, Place
+
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 # Far beyond any real configuration, and well below the interpreter's own limit.
 _MAX_DEPTH = 60
-
-Path = tuple[Any, ...]
 
 
 class EnvironmentText(str):
@@ -52,13 +52,14 @@ def is_unresolved(value: object) -> bool:
     )
 
 
-def expand(value: Any, environ: Mapping[str, str], faults: list[str], path: Path = ()) -> Any:
+def expand(value: Any, environ: Mapping[str, str], faults: list[str], path: tuple[Any, ...] = ()) -> Any:
     """Return a copy of `value` with all references replaced; append what is missing to `faults`."""
     if len(path) > _MAX_DEPTH:
-        faults.append(f"{_place(path[:3])} is nested deeper than {_MAX_DEPTH} levels")
+        place = Place(path[:3])
+        faults.append(Fault(f"{place} is nested deeper than {_MAX_DEPTH} levels", place))
         return None
     if isinstance(value, str):
-        return _expand_text(value, environ, faults, path)
+        return _expand_text(value, environ, faults, Place(path))
     if isinstance(value, Mapping):
         return {key: expand(item, environ, faults, (*path, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -66,16 +67,17 @@ def expand(value: Any, environ: Mapping[str, str], faults: list[str], path: Path
     return value
 
 
-def _expand_text(text: str, environ: Mapping[str, str], faults: list[str], path: Path) -> str:
+def _expand_text(text: str, environ: Mapping[str, str], faults: list[str], place: Place) -> str:
     if "${" not in text:
         return text
-    missing: list[str] = []
+    missing: list[Fault] = []
 
     def fill(match: re.Match[str]) -> str:
         if match[0] == "$${":
             return "${"
         if not match[2]:
-            missing.append(f"Unclosed '${{' in {_place(path)}\n  → Write ${{NAME}}, or $${{ for these two characters")
+            advice = "Write ${NAME}, or $${ for these two characters"
+            missing.append(Fault(f"Unclosed '${{' in {place}\n  → {advice}", place))
             return ""
         name, has_default, default = match[1].partition(":-")
         # os.environ raises for a name that the file system's encoding has no bytes for.
@@ -83,7 +85,7 @@ def _expand_text(text: str, environ: Mapping[str, str], faults: list[str], path:
         if has_default:
             return value or default
         if value is None:
-            missing.append(_missing(name, _place(path)))
+            missing.append(_missing(name, place))
         return value or ""
 
     filled = _REFERENCE.sub(fill, text)
@@ -91,14 +93,10 @@ def _expand_text(text: str, environ: Mapping[str, str], faults: list[str], path:
     return Unresolved(text, text) if missing else EnvironmentText(filled, text)
 
 
-def _missing(name: str, place: str) -> str:
-    return (
+def _missing(name: str, place: Place) -> Fault:
+    return Fault(
         f"Environment variable '{name}' not found\n"
         f"  → Referenced in {place}\n"
-        f'  → Set it with: export {name}="your-key"'
+        f'  → Set it with: export {name}="your-key"',
+        place,
     )
-
-
-def _place(path: Path) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")

@@ -6,7 +6,7 @@ passed them; behind it they are what the annotations say.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from flyllm._routing.strategies import Strategy
 from flyllm._secret import Secret
@@ -15,6 +15,9 @@ from flyllm.tasks import TaskDefinition
 UnsupportedParams = Literal["warn", "error"]
 """What happens to a common parameter that a provider cannot take: left out with a warning, or an error."""
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceConfig:
@@ -22,21 +25,24 @@ class InstanceConfig:
 
     Attributes:
         provider: the provider's name, lower case.
-        api_key: empty where the provider or the endpoint needs none.
+        model: the model's name as the provider writes it.
+        api_key: empty where the provider or the endpoint needs none; no environment variable is read in its place.
         tasks: names of the tasks it serves; with none it serves only requests without a task.
-        name: how the user calls it; None leaves the naming to the manager.
-        endpoint: where to send requests; None means the provider's public host.
-        api: which of the provider's APIs; None means the one the endpoint names, else the default.
+        name: what responses, logs and metrics call it; without it the manager names it after provider and model.
+        endpoint: where to send requests: a host, a base URL or a full path; without it the provider's public host.
+        api: which of the provider's APIs; without it the one that the endpoint names, else the provider's first.
+        enabled: whether it is given requests.
         params: defaults that tasks and requests override.
         headers: sent with every request; they may hold tokens and are therefore not shown in the repr.
-        timeout: seconds for one attempt; None takes the manager's `attempt_timeout`.
-        max_concurrency: requests in flight at once; None means the default of 64.
-        rpm, tpm: requests and tokens per minute that the provider grants; None where that is not known.
+        timeout: seconds for one attempt; without it the manager's `attempt_timeout`.
+        max_concurrency: requests in flight at once; without it 64.
+        rpm: requests per minute that the provider grants; without it they are not counted.
+        tpm: tokens per minute that the provider grants, prompts and answers together; without it they are not counted.
         weight: its share of the requests beside other instances, for strategies that weigh.
         priority: instances of a higher number are used only while none of a lower one can take the request.
-        context_window: tokens that its model can take in; None where that is not known.
-        input_cost, output_cost: price of a million tokens of prompts and of answers, in any one currency; None where
-            not known.
+        context_window: tokens that its model can take in; a prompt too long elsewhere is tried where this is higher.
+        input_cost: price of a million tokens of prompts, in any one currency.
+        output_cost: price of a million tokens of answers, in the same currency.
     """
 
     provider: str
@@ -65,16 +71,19 @@ class ManagerConfig:
     """Everything a manager is built from.
 
     Attributes:
-        strategy: the name of a strategy, or an object of the user's with a `select` method.
+        strategy: the name of the strategy that chooses instances, or, in Python, an object with a `select` method.
         max_retries: further attempts after the first, per request.
-        timeout: deadline of one request in seconds, waiting and retries included; None means no limit.
+        timeout: seconds for a whole request, waiting and retries included; inf, in Python None, for no limit.
         attempt_timeout: seconds for one attempt at instances that have no `timeout` of their own.
-        first_content_timeout, idle_timeout: seconds of an attempt until a stream's first content, and between two
-            events from then on; infinite means no limit.
-        max_stall: seconds that requests wait at most while no instance answers any; infinite means no limit.
+        first_content_timeout: seconds of an attempt until a stream's first content; inf for no limit.
+        idle_timeout: seconds between two events of a stream; inf for no limit.
+        max_stall: seconds that requests wait at most while no instance answers any; inf for no limit.
         retry_ratio: retries that every success pays for, beyond a reserve; 0.2 suits callers that retry themselves.
-        max_workers: threads of a batch; None leaves the number to the manager.
-        debug_folder: where debug files go; None means none are written.
+        max_workers: threads of a batch; without it what the instances can bear.
+        unsupported_params: what happens to a parameter that a provider cannot take: "warn" leaves it out, "error"
+            refuses the request.
+        debug_folder: where debug files go; without it none are written.
+        log_level: print log records from this level on; without it logging is left to the application.
     """
 
     instances: tuple[InstanceConfig, ...]
@@ -90,3 +99,4 @@ class ManagerConfig:
     max_workers: int | None = None
     unsupported_params: UnsupportedParams = "warn"
     debug_folder: str | None = None
+    log_level: LogLevel | None = None

@@ -8,8 +8,8 @@ from typing import Any
 
 from flyllm._secret import Secret
 from flyllm.config.environment import plain
-from flyllm.config.kinds import sendable
-from flyllm.config.model import InstanceConfig, ManagerConfig
+from flyllm.config.model import LOG_LEVELS, InstanceConfig, LogLevel, ManagerConfig
+from flyllm.config.sendable import sendable
 from flyllm.tasks import TaskDefinition
 
 
@@ -29,11 +29,19 @@ def normal(config: ManagerConfig) -> ManagerConfig:
         retry_ratio=float(config.retry_ratio),
         unsupported_params="error" if config.unsupported_params == "error" else "warn",
         debug_folder=_text(config.debug_folder),
+        log_level=_log_level(config.log_level),
     )
 
 
+def _log_level(level: str | None) -> LogLevel | None:
+    return next((word for word in LOG_LEVELS if level is not None and word == level.strip().lower()), None)
+
+
 def _task(task: TaskDefinition) -> TaskDefinition:
-    return TaskDefinition(plain(task.name), _params(task.params), _seconds(task.timeout))
+    per_provider: dict[str, dict[str, Any]] = {}
+    for provider, params in task.provider_params.items():
+        per_provider.setdefault(provider.strip().lower(), {}).update(_params(params))
+    return TaskDefinition(plain(task.name), _params(task.params), _seconds(task.timeout), per_provider)
 
 
 def _instance(instance: InstanceConfig) -> InstanceConfig:

@@ -2,12 +2,15 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flyllm.config.document import draft_from
 from flyllm.config.environment import expand
+from flyllm.config.fault import located
+from flyllm.config.lines import lines_of
 from flyllm.config.model import ManagerConfig
 from flyllm.config.validate import validated
 from flyllm.errors import ConfigError
@@ -31,7 +34,8 @@ def config_from_file(path: str | os.PathLike[str], environ: Mapping[str, str] = 
 def config_from_toml(text: str, source: str = _UNNAMED, environ: Mapping[str, str] = os.environ) -> ManagerConfig:
     """Read TOML text. `source` names it in messages. Raises `ConfigError` with every fault."""
     title = "The configuration" if source == _UNNAMED else f"Config file '{source}'"
-    return _config_from(_decoded(text, source), environ, title)
+    document = _decoded(text, source)
+    return _config_from(document, environ, title, partial(_located, text, "" if source == _UNNAMED else source))
 
 
 def config_from_dict(document: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> ManagerConfig:
@@ -54,7 +58,14 @@ def _decoded(text: str, source: str) -> dict[str, Any]:
     raise ConfigError(f"Failed to parse TOML: {reason}{place}")
 
 
-def _config_from(document: object, environ: Mapping[str, str], title: str) -> ManagerConfig:
+def _config_from(
+    document: object, environ: Mapping[str, str], title: str, locate: Callable[[list[str]], list[str]] = list
+) -> ManagerConfig:
     faults: list[str] = []
     draft = draft_from(expand(document, environ, faults), faults)
-    return validated(draft, faults, title)
+    return validated(draft, faults, title, locate)
+
+
+def _located(text: str, source: str, faults: list[str]) -> list[str]:
+    lines = lines_of(text)
+    return [located(fault, source, lines) for fault in faults]

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from flyllm._secret import redact
+from flyllm.config.fault import Fault, Place
 
 _NOUNS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "a boolean"),
@@ -45,17 +46,18 @@ def hint(word: str, valid: Iterable[str]) -> str:
     return f": did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
-def unknown_keys(given: Iterable[str], valid: Iterable[str], where: str) -> list[str]:
+def unknown_keys(given: Iterable[str], valid: Iterable[str], where: Place) -> list[Fault]:
     """Return one fault for each of `given` that is not in `valid`."""
     valid = tuple(valid)
     return [
-        f"Unknown key '{key}' in {where}{hint(key, valid)}\n  → Valid keys: {', '.join(valid)}"
+        Fault(f"Unknown key {key!r} in {where}{hint(key, valid)}\n  → Valid keys: {', '.join(valid)}", where / key)
         for key in given
         if key not in valid
     ]
 
 
-def string_keys(table: Mapping[Any, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+def string_keys(table: Mapping[Any, Any], where: Place) -> tuple[dict[str, Any], list[Fault]]:
     """Return the part of `table` whose keys are strings, and one fault for each other key."""
     kept = {key: value for key, value in table.items() if isinstance(key, str)}
-    return kept, [f"Keys in {where} must be strings, found {found(k)}" for k in table if not isinstance(k, str)]
+    others = [key for key in table if not isinstance(key, str)]
+    return kept, [Fault(f"Keys in {where} must be strings, found {found(key)}", where) for key in others]

@@ -11,7 +11,7 @@ from flyllm import ConfigError, LLMManager
 from flyllm.testing import ProviderSimulator
 from tests.public.processes import CANARY
 
-REQUESTS = [f"question {n}" for n in range(40)]
+REQUESTS = [f"question {n}" for n in range(24)]
 
 
 @pytest.fixture
@@ -61,12 +61,13 @@ def test_a_batch_runs_on_a_pool_of_processes(manager: LLMManager, simulator: Pro
         check(manager, simulator, executor)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_batch_runs_on_a_dask_cluster(manager: LLMManager, simulator: ProviderSimulator) -> None:
     """Two worker processes of a local cluster."""
     distributed = pytest.importorskip("distributed")
+    here = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=4, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, **here) as cluster,
         distributed.Client(cluster) as client,
     ):
         check(manager, simulator, client.get_executor())

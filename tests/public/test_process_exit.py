@@ -247,7 +247,7 @@ open_files = max(map(int, os.listdir("/proc/self/fd" if sys.platform == "linux" 
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + {free}, hard))
 results = manager.batch_generate(PROMPTS, deadline=3.0)
-tell(results=len(results), local=all(r.success or getattr(r.error, "local", False) for r in results))
+tell(results=len(results), local=all(r.success or "open files" in str(r.error) for r in results))
 tell(**kinds(results))
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 tell(**kinds(manager.batch_generate(PROMPTS)))
@@ -255,7 +255,8 @@ tell(closed=[s.in_flight for s in manager.instances])
 """,
     )
     assert facts[0] == {"results": 30, "local": True}
-    assert facts[1].keys() <= ({"NoneType", "RequestError"} if free else {"RequestError"})
+    # On a slow machine the deadline may pass during an attempt; its error then says what that one lacked.
+    assert facts[1].keys() <= {"RequestError", "DeadlineExceededError", *(["NoneType"] if free else [])}
     assert facts[2:] == [{"NoneType": 30}, {"closed": [0]}]
 
 

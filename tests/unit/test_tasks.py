@@ -31,7 +31,7 @@ def test_params_are_a_copy_that_cannot_be_changed() -> None:
 
 def test_definitions_survive_pickle_and_deepcopy() -> None:
     """A definition can go to another process."""
-    task = TaskDefinition("t", {"stop": ["a"]}, timeout=2.0)
+    task = TaskDefinition("t", {"stop": ["a"]}, timeout=2.0).with_provider_params("openai", user="u")
     assert pickle.loads(pickle.dumps(task)) == task
     assert copy.deepcopy(task) == task
 
@@ -39,3 +39,12 @@ def test_definitions_survive_pickle_and_deepcopy() -> None:
 def test_a_later_value_replaces_an_earlier_one() -> None:
     """Setting a parameter again overrides it."""
     assert TaskDefinition("t").with_max_tokens(1).with_max_tokens(2).params["max_tokens"] == 2
+
+
+def test_parameters_for_a_provider_are_added_up() -> None:
+    """Each call adds; the tables cannot be changed."""
+    task = TaskDefinition("t").with_provider_params("openai", user="u").with_provider_params("openai", provider="p")
+    task = task.with_provider_params("groq", x=1)
+    assert task.provider_params == {"openai": {"user": "u", "provider": "p"}, "groq": {"x": 1}}
+    with pytest.raises(TypeError):
+        task.provider_params["openai"]["user"] = "v"  # type: ignore[index]

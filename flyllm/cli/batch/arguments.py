@@ -1,12 +1,11 @@
 """The arguments of `flyllm batch`: their names, limits and help."""
 
-import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, Option
 
 from flyllm.cli.batch.formats import Format
+from flyllm.cli.completion import task_names
 
 _LIMITS = "Limits"
 _FILES = "Files"
@@ -21,11 +20,9 @@ IdColumn = Annotated[
     str | None, Option(help="CSV: the column of the requests' names; 'custom_id' if there is one.", show_default=False)
 ]
 Strict = Annotated[bool, Option("--strict", help="Stop at the first line that is no request.")]
-Config = Annotated[
-    Path | None,
-    Option("--config", "-c", help="The providers, as TOML; ./flyllm.toml if not given.", show_default=False),
+Task = Annotated[
+    str | None, Option(help="The task of requests that name none.", show_default=False, autocompletion=task_names)
 ]
-Task = Annotated[str | None, Option(help="The task of requests that name none.", show_default=False)]
 Param = Annotated[
     list[str] | None,
     Option(help="NAME=VALUE, such as max_tokens=200, where a request does not say it; several times. JSON or text."),
@@ -67,21 +64,3 @@ Progress = Annotated[
     bool | None,
     Option("--progress/--no-progress", help="A bar on stderr, or lines where that is no terminal.", show_default=False),
 ]
-
-
-def params_of(given: list[str] | None) -> dict[str, Any] | None:
-    """Return what `--param` says. Raises BadParameter."""
-    params = {}
-    for text in given or ():
-        name, sign, value = text.partition("=")
-        if not name.strip() or not sign:
-            raise BadParameter(f"--param takes NAME=VALUE, such as max_tokens=200, not '{text}'")
-        params[name.strip()] = _value(value)
-    return params or None
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -6,12 +6,13 @@ import typer
 
 from flyllm.cli.batch import arguments as a
 from flyllm.cli.batch.places import Places, places_for
+from flyllm.cli.options import Config, params_of
 
 
 def batch(
     source: a.Input,
     output: a.Output = None,
-    config: a.Config = None,
+    config: Config = None,
     task: a.Task = None,
     param: a.Param = None,
     file_format: a.FileFormat = None,
@@ -39,7 +40,7 @@ def batch(
 
     places = places_for(output, journal)
     _check_places(places, output, resume=resume, force=force)
-    reading = Reading(file_format, column, id_column, Defaults(task, a.params_of(param)))
+    reading = Reading(file_format, column, id_column, Defaults(task, params_of(param)))
     options: dict[str, Any] = {
         "ordered": ordered,
         "journal": places.journal,

@@ -1,12 +1,11 @@
 """Results as JSON Lines in flyllm's shape: every line has the same keys, null where there is nothing to say."""
 
 from dataclasses import asdict
-from typing import Any
 
 from flyllm._batch.response_json import json_line
 from flyllm.cli.batch.row import Row
-from flyllm.errors import LLMError
-from flyllm.types import LLMResponse, TokenUsage
+from flyllm.cli.response_json import error_object, usage_object
+from flyllm.types import LLMResponse
 
 
 def write_own(row: Row, response: LLMResponse) -> bytes:
@@ -18,7 +17,7 @@ def write_own(row: Row, response: LLMResponse) -> bytes:
             "line": row.line,
             "success": response.success,
             "content": response.content if response.success else None,
-            "error": None if response.error is None else _error(response.error),
+            "error": None if response.error is None else error_object(response.error),
             "finish_reason": response.finish_reason,
             "tool_calls": [asdict(call) for call in response.tool_calls],
             "reasoning": response.reasoning,
@@ -26,7 +25,7 @@ def write_own(row: Row, response: LLMResponse) -> bytes:
             "provider": response.provider,
             "instance": response.instance_name,
             "task": response.task,
-            "usage": _usage(response.usage),
+            "usage": usage_object(response.usage),
             "cost": response.cost,
             "attempts": attempts(response),
             "duration": round(response.duration, 3),
@@ -38,16 +37,3 @@ def attempts(response: LLMResponse) -> int:
     """Return how many calls were made for it."""
     made = response.attempts or (response.error.attempts if response.error is not None else ())
     return len(made)
-
-
-def _error(error: LLMError) -> dict[str, Any]:
-    return {
-        "type": type(error).__name__,
-        "message": str(error),
-        "status_code": error.status_code,
-        "instance": error.instance,
-    }
-
-
-def _usage(usage: TokenUsage) -> dict[str, Any]:
-    return asdict(usage) | {"estimated": sorted(usage.estimated)}

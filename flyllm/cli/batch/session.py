@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flyllm.cli.batch.configuration import configuration
 from flyllm.cli.batch.course import Course
 from flyllm.cli.batch.interrupts import Interrupts
 from flyllm.cli.batch.output import Output
 from flyllm.cli.batch.places import Places, prepare
 from flyllm.cli.batch.source import Reading, Source, open_source
-from flyllm.cli.batch.tally import ALL, INTERRUPTED, PARTIAL, Tally
+from flyllm.cli.batch.tally import Tally
 from flyllm.cli.batch.watched import Watched
+from flyllm.cli.configuration import configuration
+from flyllm.cli.exit_codes import ALL, INTERRUPTED, PARTIAL
 from flyllm.config.model import ManagerConfig
 from flyllm.errors import LLMError
 from flyllm.manager import LLMManager

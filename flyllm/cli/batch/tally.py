@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from flyllm._batch.snapshot import BatchProgress
 from flyllm._batch.wording import compact, duration
 from flyllm.cli.batch.row import Row
+from flyllm.cli.exit_codes import ALL, NOTHING, PARTIAL
 from flyllm.errors import LLMError
 from flyllm.types import LLMResponse
-
-ALL, PARTIAL, NOTHING, INTERRUPTED = 0, 3, 4, 130
-"""Exit codes: everything was answered, some of it was not, none of it was, Ctrl-C."""
 
 SHOWN = 3
 """Failures that are shown with their reason."""

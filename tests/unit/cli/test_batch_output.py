@@ -16,7 +16,8 @@ from flyllm.cli.batch.openai_output import write_openai
 from flyllm.cli.batch.output import Output
 from flyllm.cli.batch.row import Defaults, Row
 from flyllm.cli.batch.table import Table
-from flyllm.cli.batch.tally import ALL, NOTHING, PARTIAL, Tally
+from flyllm.cli.batch.tally import Tally
+from flyllm.cli.exit_codes import ALL, NOTHING, PARTIAL
 from flyllm.errors import BatchStoppedError, LLMError, RateLimitError
 from flyllm.types import Attempt, LLMResponse, TokenUsage, ToolCall
 

@@ -224,9 +224,10 @@ def test_the_example_is_valid_with_the_two_keys_it_asks_for():
 def test_the_example_is_valid_with_everything_switched_on(tmp_path):
     key_file = tmp_path / "key"
     key_file.write_text("c\n")
-    text = re.sub(r"^# (?=(\[\[providers|\w+ = ))", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^# (?=(\[\[?\w|\w+ = ))", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = text.replace("/run/secrets/openai_backup", str(key_file))
     config = config_from_toml(text, environ={"OPENAI_API_KEY": "a", "ANTHROPIC_API_KEY": "b"})
     assert len(config.instances) == 5
-    assert config.max_workers == 32
+    assert (config.max_workers, config.log_level) == (32, "info")
+    assert config.tasks[3].provider_params == {"anthropic": {"top_k": 40}}
     assert config.instances[2].api_key == Secret("c")

@@ -127,7 +127,20 @@ def test_a_garbled_key(check, key):
     assert "canary" not in fault
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://h", "http://", "http://a b", "http://[", "http://h:port"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ftp://h",
+        "http://",
+        "http://a b",
+        "http://[",
+        "http://h:port",
+        "http:/h",
+        "https//h/v1",
+        "http://h\x00",
+        "h\ud800",
+    ],
+)
 def test_an_endpoint_that_is_no_url(check, endpoint):
     (fault,) = check(endpoint=endpoint)
     assert fault.endswith("\n  → In providers[0].endpoint")
@@ -179,10 +192,11 @@ def test_max_retries_may_be_zero(check):
     assert check(settings={"max_retries": 0}) == ()
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3", 10**400])
 def test_counts_are_at_least_one(check, value):
-    assert "'max_workers' in settings must be a whole number of at least 1" in check(settings={"max_workers": value})[0]
-    assert "'max_concurrency' in providers[0] must be a whole number of at least 1" in check(max_concurrency=value)[0]
+    words = "must be a whole number from 1 to 1000000000000"
+    assert f"'max_workers' in settings {words}" in check(settings={"max_workers": value})[0]
+    assert f"'max_concurrency' in providers[0] {words}" in check(max_concurrency=value)[0]
 
 
 @pytest.mark.parametrize("key", ["rpm", "tpm", "context_window"])
@@ -268,6 +282,40 @@ def test_wrong_types_name_key_place_expected_and_found(check, key, value, words)
 def test_unsupported_params_is_a_choice(check):
     (fault,) = check(settings={"unsupported_params": "ignore"})
     assert fault == """'unsupported_params' in settings must be "warn" or "error", found the string 'ignore'"""
+
+
+@pytest.mark.parametrize("value", ["verbose", "", 10, True])
+def test_log_level_is_a_choice(check, value):
+    (fault,) = check(settings={"log_level": value})
+    assert fault.startswith("""'log_level' in settings must be "debug", "info", "warning" or "error", found """)
+
+
+def test_log_level_is_left_alone_unless_it_is_given():
+    assert config_from_dict({"providers": [OPENAI]}).log_level is None
+    assert config_from_dict({"providers": [OPENAI], "settings": {"log_level": " INFO "}}).log_level == "info"
+
+
+def test_provider_params_of_a_task(check):
+    task = {"name": "a", "provider_params": {"opnai": {"x": 1}, "groq": 5, "Cohere": {"k": math.nan}}}
+    found = [fault.splitlines()[0] for fault in check(defined=[task], tasks=["a"])]
+    assert found == [
+        "Unknown provider 'opnai' in tasks[0].provider_params: did you mean 'openai'?",
+        "tasks[0].provider_params.groq must be a table with string keys, found 5",
+        "Parameter 'k' in tasks[0].provider_params.Cohere cannot be sent as JSON, found a number",
+    ]
+    (fault,) = check(defined=[{"name": "a", "provider_params": [1]}], tasks=["a"])
+    assert fault == "'provider_params' in tasks[0] must be a table of tables, one for each provider, found a list"
+
+
+def test_provider_params_of_a_task_are_found_by_the_providers_name():
+    tables = {"OpenAI": {"a": 1, "b": 1}, "openai": {"b": 2}}
+    document = {"providers": [{**OPENAI, "tasks": ["t"]}], "tasks": [{"name": "t", "provider_params": tables}]}
+    assert config_from_dict(document).tasks[0].provider_params == {"openai": {"a": 1, "b": 2}}
+
+
+def test_a_name_with_a_line_break_stays_on_its_line(check):
+    (fault,) = check(tasks=["a\nb"])
+    assert fault.splitlines()[0] == "Task 'a\\nb' referenced by provider 'openai/gpt-4' is not defined"
 
 
 def test_task_names_are_filled(check):

@@ -1,0 +1,1 @@
+"""A provider that answers every request after the same time, as a process of its own."""

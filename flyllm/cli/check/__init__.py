@@ -1,0 +1,1 @@
+"""`flyllm check`: whether a configuration is right, and whether its instances answer."""

@@ -1,0 +1,1 @@
+"""`flyllm generate`: one prompt, one answer."""

@@ -1,0 +1,1 @@
+"""`flyllm init`: a first configuration for the keys that are there."""
