@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from flyllm.errors import ParseError, RequestError
 from flyllm.providers.line import Line
+from flyllm.providers.pools import Lane, Pools
 from flyllm.providers.sockets import Backend, Sending
 
 MAX_BODY = 64 * 1024 * 1024
@@ -31,11 +32,17 @@ _GULP = 64 * 1024
 
 
 class BoundedTransport:
-    """A connection pool. `options` are those of httpcore's `ConnectionPool`."""
+    """So many `connections`. `options` are further ones of httpcore's `ConnectionPool`."""
 
-    def __init__(self, httpx: ModuleType, **options: Any) -> None:
+    def __init__(self, httpx: ModuleType, connections: int, **options: Any) -> None:
         core = importlib.import_module(_CORES[httpx.__name__])
-        self._pool = core.ConnectionPool(network_backend=Backend(core), **options)
+
+        def pool(size: int) -> Any:
+            return core.ConnectionPool(
+                network_backend=Backend(core), max_connections=size, max_keepalive_connections=size, **options
+            )
+
+        self._pools = Pools(pool, connections)
         self._broken = (core.ReadError, core.WriteError, core.RemoteProtocolError)
         self._request, self._url, self._response = core.Request, core.URL, httpx.Response
         # httpx checks the class, and there are two of them.
@@ -49,30 +56,31 @@ class BoundedTransport:
 
     def handle_request(self, request: Any) -> Any:
         """Send `request` and return the answer, its body unread. All of it must come within the read timeout."""
-        line = Line(request.extensions.get("timeout", {}).get("read"))
+        line, lane = Line(request.extensions.get("timeout", {}).get("read")), self._pools.enter()
         try:
             line.enter()
             with Sending(line):
-                reply = self._reply(self._lower(request), line)
+                reply = self._reply(lane.pool, self._lower(request), line)
         except BaseException:
             line.release()
+            lane.leave()
             raise
         line.answered()
         headers, length, packing = _framing(reply.headers)
         return self._response(
             status_code=reply.status,
             headers=headers,
-            stream=self._body(reply.stream, line, length, packing),
+            stream=self._body(reply.stream, line, lane, length, packing),
             extensions={**reply.extensions, LINE: line},
         )
 
     def close(self) -> None:
         """Close all connections, also those that others are using."""
-        self._pool.close()
+        self._pools.close()
 
-    def _reply(self, request: Any, line: Line) -> Any:
+    def _reply(self, pool: Any, request: Any, line: Line) -> Any:
         try:
-            return self._pool.handle_request(request)
+            return pool.handle_request(request)
         except self._broken as exc:
             if not line.reused or line.head:
                 raise
@@ -93,8 +101,8 @@ class BoundedTransport:
 class Body:
     """The body of one answer: unpacked pieces, `MAX_BODY` bytes at most. Closing it gives the connection back."""
 
-    def __init__(self, stream: Any, line: Line, length: bytes, packing: bytes) -> None:
-        self._stream, self._line, self._length, self._packing = stream, line, length, packing
+    def __init__(self, stream: Any, line: Line, lane: Lane, length: bytes, packing: bytes) -> None:
+        self._stream, self._line, self._lane, self._length, self._packing = stream, line, lane, length, packing
 
     def __iter__(self) -> Iterator[bytes]:
         if self._length.isdigit() and int(self._length) > MAX_BODY:
@@ -109,7 +117,10 @@ class Body:
     def close(self) -> None:
         """Close; the socket is no longer this exchange's once that begins."""
         self._line.release()
-        self._stream.close()
+        try:
+            self._stream.close()
+        finally:
+            self._lane.leave()
 
     def _unpacked(self) -> Iterable[bytes]:
         pieces: Iterable[bytes] = self._stream

@@ -63,9 +63,8 @@ def http_transport(httpx: ModuleType, connections: int) -> BoundedTransport:
     """Return what is below such a client, for an SDK that must have a client of its own."""
     return BoundedTransport(
         httpx,
+        connections,
         ssl_context=tls_context(),
-        max_connections=connections,
-        max_keepalive_connections=connections,
         keepalive_expiry=KEEPALIVE,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from flyllm.errors import ParseError
 from flyllm.providers.bounded_http import MAX_BODY, PIECE, Body, unpacked
 from flyllm.providers.line import Line
+from flyllm.providers.pools import Lane, Pools
 
 MIB = bytes(1024 * 1024)
 
@@ -29,8 +30,12 @@ class Pieces:
         self.closed += 1
 
 
+def lane() -> Lane:
+    return Pools(lambda size: None, 1).enter()
+
+
 def body(pieces: Iterable[bytes], length: bytes = b"", packing: bytes = b"") -> Body:
-    return Body(pieces, Line(), length, packing)
+    return Body(pieces, Line(), lane(), length, packing)
 
 
 def test_a_body_comes_through_as_it_is() -> None:
@@ -106,8 +111,10 @@ def test_a_packing_that_was_not_asked_for_is_an_unreadable_answer() -> None:
 
 def test_closing_gives_the_socket_up_before_the_connection_is_free() -> None:
     """From then on, cutting this exchange could hit another's."""
-    line, source = Line(), Pieces([])
-    Body(source, line, b"", b"").close()
+    line, source, pools = Line(), Pieces([]), Pools(lambda size: None, 1)
+    body = Body(source, line, pools.enter(), b"", b"")
+    body.close()
     line.cut(KeyError("late"))
     line.check()
     assert source.closed == 1
+    assert pools._busy == [0]
