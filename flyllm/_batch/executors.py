@@ -1,7 +1,6 @@
 """A batch on an executor of the caller's: other processes, or other machines."""
 
 import pickle
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -37,15 +36,16 @@ class RemoteAnswer:
         return _here, (self.pickled,)
 
 
-_making = threading.Lock()  # guards _made
 _made: "dict[bytes, RemoteAnswer]" = {}
 
 
 def _here(pickled: bytes) -> RemoteAnswer:
-    with _making:
-        if pickled not in _made:
-            _made[pickled] = RemoteAnswer(pickle.loads(pickled))  # noqa: S301 - within a pickle that is being loaded
-        return _made[pickled]
+    # Without a lock, under which modules would be imported: of managers made at once the first is kept, and the others
+    # have opened nothing yet.
+    made = _made.get(pickled)
+    if made is None:
+        made = _made.setdefault(pickled, RemoteAnswer(pickle.loads(pickled)))  # noqa: S301 - in a pickle being loaded
+    return made
 
 
 class Executors:

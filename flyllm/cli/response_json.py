@@ -17,8 +17,8 @@ def write_json(value: Mapping[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def response_object(response: LLMResponse) -> dict[str, Any]:
-    """Return all of `response` but the provider's own form."""
+def summary_object(response: LLMResponse) -> dict[str, Any]:
+    """Return what every command says of a response; its attempts are counted."""
     return {
         "success": response.success,
         "content": response.content,
@@ -32,11 +32,24 @@ def response_object(response: LLMResponse) -> dict[str, Any]:
         "task": response.task,
         "usage": usage_object(response.usage),
         "cost": response.cost,
-        "attempts": [_attempt(attempt) for attempt in response.attempts],
+        "attempts": attempts(response),
         "duration": round(response.duration, 3),
+    }
+
+
+def response_object(response: LLMResponse) -> dict[str, Any]:
+    """Return all of `response` but the provider's own form, with the ledger of its attempts."""
+    return summary_object(response) | {
+        "attempts": [_attempt(attempt) for attempt in response.attempts],
         "request_id": response.request_id,
         "dropped_params": list(response.dropped_params),
     }
+
+
+def attempts(response: LLMResponse) -> int:
+    """Return how many calls were made for it."""
+    made = response.attempts or (response.error.attempts if response.error is not None else ())
+    return len(made)
 
 
 def error_object(error: LLMError) -> dict[str, Any]:

@@ -5,8 +5,8 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from flyllm.cli.batch.json_output import attempts
 from flyllm.cli.batch.row import Finish, Row, fault_text
+from flyllm.cli.response_json import attempts
 from flyllm.config.wording import hint
 from flyllm.errors import ConfigError
 from flyllm.request import GenerationRequest
