@@ -22,11 +22,10 @@ from flyllm._routing.strategies import strategy_named
 from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.errors import ManagerClosedError
-from flyllm.observability.background import Background
 from flyllm.observability.console_log import use_logging_if_wanted
 from flyllm.observability.debug_files import DebugFiles
-from flyllm.observability.events import Emitter, Observer
 from flyllm.observability.logs import RequestLog
+from flyllm.observability.sinks import Sinks, check_observer
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import Provider, ProviderSettings
 from flyllm.providers.endpoint import resolve
@@ -47,7 +46,7 @@ class Runtime:
     call: Call
     streams: Streams
     usage: UsageLedger
-    debug_files: Background | None
+    sinks: Sinks
     reaper: Reaper
     closed: threading.Event
     scope: Scope
@@ -74,8 +73,7 @@ class Runtime:
             except Exception as exc:  # an SDK that cannot close must not keep the others open
                 logger.warning("connections could not be closed: %s", type(exc).__name__)
         self.reaper.stop()
-        if self.debug_files is not None:
-            self.debug_files.close(max(CUT, until - self.clock.monotonic()))
+        self.sinks.close(max(CUT, until - self.clock.monotonic()))
 
     def _name(self, number: int, config: InstanceConfig) -> str:
         """Return a name of its own also for the second key of one model, so that ledger and logs tell them apart."""
@@ -84,14 +82,14 @@ class Runtime:
         return config.name or (f"{name}#{number}" if taken else name)
 
 
-def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: Clock | None = None) -> Runtime:
+def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clock | None = None) -> Runtime:
     """Wire a manager. Starts no thread and opens no connection."""
     use_logging_if_wanted(config.log_level)
     clock = clock or SystemClock()
     usage = UsageLedger()
-    debug_files = Background(DebugFiles(config.debug_folder)) if config.debug_folder else None
-    emitter = Emitter([usage, RequestLog(), *filter(None, [debug_files]), *observers])
     pool = _pool(config, clock)
+    sinks = _sinks(config, usage, observers)
+    emitter = sinks.emitter
     closed = threading.Event()
     attempts = Attempts(pool, clock, emitter, config.unsupported_params)
     loop = AttemptLoop(attempts, pool, clock, config.max_retries)
@@ -106,7 +104,7 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
         call=Call(loop, clock, emitter),
         streams=Streams(loop, clock, emitter, reaper, scope, limits),
         usage=usage,
-        debug_files=debug_files,
+        sinks=sinks,
         reaper=reaper,
         closed=closed,
         scope=scope,
@@ -116,6 +114,13 @@ def assemble(config: ManagerConfig, observers: Sequence[Observer] = (), clock: C
     for instance in config.instances:
         runtime.add(instance)
     return runtime
+
+
+def _sinks(config: ManagerConfig, usage: UsageLedger, observers: Sequence[object]) -> Sinks:
+    for observer in observers:
+        check_observer(observer)
+    slow = [DebugFiles(config.debug_folder)] if config.debug_folder else []
+    return Sinks([usage, RequestLog()], [*slow, *observers])
 
 
 def _pool(config: ManagerConfig, clock: Clock) -> Pool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from flyllm._routing.strategies import Strategy
 from flyllm._secret import Secret
@@ -16,6 +16,9 @@ from flyllm.config.wording import noun, unknown_keys
 from flyllm.tasks import TaskDefinition
 from flyllm.types import ProviderType
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 M = TypeVar("M")
 
 _OPTIONS = tuple(name for name in INSTANCE_KINDS if name not in ("provider", "model", "api_key"))
@@ -25,8 +28,8 @@ class ManagerBuilder(Generic[M]):
     """Fluent construction of a manager.
 
     `define_task`, `strategy`, `max_retries`, `timeout`, `default_attempt_timeout`, `first_content_timeout`,
-    `idle_timeout`, `max_stall`, `retry_ratio`, `max_workers`, `unsupported_params`, `debug_folder` and `log_level`
-    concern the manager; all others the instance added last.
+    `idle_timeout`, `max_stall`, `retry_ratio`, `max_workers`, `unsupported_params`, `debug_folder`, `debug_prompts`,
+    `metrics`, `opentelemetry`, `budget` and `log_level` concern the manager; all others the instance added last.
     No method but `build()` and `config()` raises anything.
     """
 
@@ -143,10 +146,16 @@ class ManagerBuilder(Generic[M]):
         """Tell how many `tokens` the last instance's model can take in."""
         return self._set("context_window", "context_window", tokens)
 
-    def costs(self, per_million_input: float, per_million_output: float) -> Self:
-        """Tell what a million tokens of prompts, and of answers, cost at the last instance, in any one currency."""
+    def costs(
+        self, per_million_input: float, per_million_output: float, per_million_cached: float | None = None
+    ) -> Self:
+        """Tell what a million tokens of prompts, and of answers, cost at the last instance, in any one currency.
+
+        `per_million_cached` is for prompts that the provider had in its cache; None: they cost what others do.
+        """
         self._set("costs", "input_cost", per_million_input)
-        return self._set("costs", "output_cost", per_million_output)
+        self._set("costs", "output_cost", per_million_output)
+        return self._set("costs", "cached_input_cost", per_million_cached)
 
     def strategy(self, strategy: str | Strategy) -> Self:
         """Choose instances by a named strategy, or by an object of yours with a `select` method."""
@@ -191,6 +200,28 @@ class ManagerBuilder(Generic[M]):
     def debug_folder(self, path: str | os.PathLike[str]) -> Self:
         """Write debug files below `path`."""
         return self._setting("debug_folder", os.fspath(path) if isinstance(path, os.PathLike) else path)
+
+    def debug_prompts(self, shown: bool) -> Self:
+        """Let debug files hold prompts and answers, or only how long they are."""
+        return self._setting("debug_prompts", shown)
+
+    def metrics(self, registry: "bool | CollectorRegistry" = True) -> Self:
+        """Keep Prometheus metrics, in prometheus_client's default registry or in one of yours."""
+        return self._setting("metrics", registry)
+
+    def opentelemetry(self, enabled: bool = True) -> Self:
+        """Send spans and metrics to OpenTelemetry, as the application has set it up."""
+        return self._setting("opentelemetry", enabled)
+
+    def budget(self, *, cost: float | None = None, tokens: int | None = None) -> Self:
+        """Refuse new requests once all together cost so much, by the instances' prices, or took so many tokens.
+
+        None leaves a limit as it is: without.
+        """
+        for name, limit in (("budget_cost", cost), ("budget_tokens", tokens)):
+            if limit is not None:
+                self._setting(name, limit)
+        return self
 
     def log_level(self, level: str | None) -> Self:
         """Print flyllm's log records from "debug", "info", "warning" or "error" on; None leaves logging alone."""

@@ -27,7 +27,6 @@ from flyllm.config.portable import Portable, packed, unpacked
 from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
 from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
-from flyllm.observability.events import Observer
 from flyllm.observability.usage import usage_table
 from flyllm.request import GenerationRequest
 from flyllm.types import LLMResponse, ModelInfo, ProviderType, TokenUsage
@@ -43,7 +42,7 @@ class LLMManager(BatchMethods):
     from many threads. A context manager: leaving it closes the manager.
     """
 
-    def __init__(self, config: ManagerConfig, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, config: ManagerConfig, observers: Sequence[object] = ()) -> None:
         self._config, self._observers = config, observers
         self._closed = False
         self._changing = threading.RLock()  # guards _config and the making of _built
@@ -51,8 +50,12 @@ class LLMManager(BatchMethods):
         after_fork(self, LLMManager._let_go)
 
     @classmethod
-    def builder(cls, *observers: Observer) -> "ManagerBuilder[Self]":
-        """Start a fluent configuration; its `build()` returns the manager."""
+    def builder(cls, *observers: object) -> "ManagerBuilder[Self]":
+        """Start a fluent configuration; its `build()` returns the manager.
+
+        `observers` (see `Observer`) are told what happens, each in a thread of its own that lives while there is
+        something to tell; `close()` waits until they have everything.
+        """
         return ManagerBuilder(partial(cls, observers=observers))
 
     @classmethod

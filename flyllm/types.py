@@ -103,6 +103,8 @@ class Attempt:
             was faster). `error`: its text, None where there was none.
         retry_after: seconds the provider asked to wait, None when it did not.
         chosen_because: why this instance: the strategy's name, or "failover", "retry", "probe", "hedge".
+        first_content: seconds from its start to a stream's first content; None where there was none, and for calls.
+        cost: what its tokens cost by the instance's prices; None where these or the tokens are not known.
     """
 
     number: int
@@ -120,6 +122,8 @@ class Attempt:
     request_id: str | None = None
     usage: TokenUsage = TokenUsage()
     chosen_because: str = ""
+    first_content: float | None = None
+    cost: float | None = None
 
     @property
     def success(self) -> bool:
@@ -134,8 +138,8 @@ class LLMResponse:
     `error` is None on success; `str(response.error)` is its message. `raw` is the provider's decoded JSON.
     `attempts` is the ledger of all wire calls. `dropped_params` are common parameters this provider cannot take.
     `duration` is in seconds, waiting and retries included. `index` is the request's place in its batch, None outside of
-    one; `custom_id` the request's own. `cost` is what the answer cost by its instance's `input_cost` and
-    `output_cost`, None where these or the tokens are not known.
+    one; `custom_id` the request's own; `id` is flyllm's name of it, which logs, traces and debug files carry as well.
+    `cost` is what the answer cost by its instance's prices, None where these or the tokens are not known.
     """
 
     content: str = ""
@@ -157,6 +161,7 @@ class LLMResponse:
     index: int | None = None
     custom_id: str | None = None
     cost: float | None = None
+    id: str = ""
     raw: Any = field(default=None, repr=False)
 
     @property

@@ -15,7 +15,7 @@ from flyllm._routing.lease import Lease, Report
 from flyllm._routing.pool import Pool
 from flyllm._secret import redact
 from flyllm.errors import DeadlineExceededError, InvalidRequestError, LLMError, ProviderError, RequestError
-from flyllm.observability.events import AttemptEvent, Emitter
+from flyllm.observability.events import AttemptEvent, AttemptStart, Emitter
 from flyllm.providers.base import ProviderRequest
 from flyllm.providers.params import unsupported
 from flyllm.types import Attempt, TokenUsage
@@ -37,6 +37,7 @@ class Trial:
         self._lease, self._emitter = lease, emitter
         self._began, self._began_wall = clock.monotonic(), clock.wall()
         self._waited = self._began - job.idle_since
+        self._first_content: float | None = None
         job.begun += 1
         self._number = job.begun
         self._ended = threading.Lock()  # taken once, by the thread that ends the attempt, and never released
@@ -53,6 +54,7 @@ class Trial:
 
     def run(self, send: "Callable[[Trial], T]") -> T:
         """Return what `send` makes of this attempt. If it raises, the attempt is over, else it may still be open."""
+        self._announce()
         try:
             return send(self)
         except LLMError as exc:
@@ -64,6 +66,10 @@ class Trial:
             raise
         self.fail(error)
         raise error  # outside the handler: see `unforeseen`
+
+    def brings(self) -> None:
+        """Note that a stream's first content is there."""
+        self._first_content = self._seconds()
 
     def succeed(
         self, usage: TokenUsage, request_id: str | None, content: str, headers: Mapping[str, str] | None = None
@@ -93,17 +99,44 @@ class Trial:
     def _seconds(self) -> float:
         return self.clock.monotonic() - self._began
 
+    def _announce(self) -> None:
+        instance, ledger = self.instance, self.job.ledger
+        self._emitter.start(
+            AttemptStart(
+                self.job.id,
+                self._number,
+                instance.id,
+                instance.name,
+                instance.provider,
+                instance.model,
+                self._waited,
+                self._lease.reason,
+                ledger[-1] if ledger else None,
+                self.job.request,
+            )
+        )
+
     def _end(self, report: Report, word: str, usage: TokenUsage, request_id: str | None, content: str) -> bool:
         if not self._ended.acquire(blocking=False):
             return False
-        self._lease.close(report)
-        error = report.error
-        attempt = Attempt(
+        changed = self._lease.close(report)
+        attempt = self._record(report, word, usage, request_id)
+        self.job.ledger.append(attempt)
+        self.job.idle_since = self._began + report.seconds
+        event = AttemptEvent(attempt, self.job.request, self.request.params, report.error, content, self.job.id)
+        self._emitter.attempt(event)
+        if changed is not None:
+            self._emitter.instance(changed)
+        return True
+
+    def _record(self, report: Report, word: str, usage: TokenUsage, request_id: str | None) -> Attempt:
+        error, instance = report.error, self.instance
+        return Attempt(
             number=self._number,
-            instance_id=self.instance.id,
-            instance_name=self.instance.name,
-            provider=self.instance.provider,
-            model=self.instance.model,
+            instance_id=instance.id,
+            instance_name=instance.name,
+            provider=instance.provider,
+            model=instance.model,
             started=self._began_wall,
             waited=self._waited,
             duration=report.seconds,
@@ -114,11 +147,9 @@ class Trial:
             request_id=request_id,
             usage=usage,
             chosen_because=self._lease.reason,
+            first_content=self._first_content,
+            cost=instance.price.of(usage),
         )
-        self.job.ledger.append(attempt)
-        self.job.idle_since = self._began + report.seconds
-        self._emitter.attempt(AttemptEvent(attempt, self.job.request, self.request.params, error, content))
-        return True
 
 
 class Attempts:

@@ -25,7 +25,7 @@ class Call:
             response = answer(job, answered.trial, answered.completion, self._clock)
         except LLMError as error:
             response = failure(job, error, self._clock)
-        self._emitter.request(RequestEvent(job.request, response))
+        self._emitter.request(RequestEvent(job.request, response, id=job.id))
         return response
 
 
@@ -70,6 +70,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
         dropped_params=trial.dropped,
         custom_id=job.request.custom_id,
         cost=trial.instance.price.of(completion.usage),
+        id=job.id,
         raw=completion.raw,
     )
 
@@ -90,4 +91,5 @@ def failure(job: Job, error: LLMError, clock: Clock) -> LLMResponse:
         duration=clock.monotonic() - job.started,
         request_id=error.request_id,
         custom_id=job.request.custom_id,
+        id=job.id,
     )

@@ -18,7 +18,7 @@ class Job:
     """One request's state. Owned by the thread that runs it.
 
     `begun` counts its attempts, `hedged` says that one was made beside another, `idle_since` is when the last ended.
-    `prefix` is what its answer has brought already, to be gone on from.
+    `prefix` is what its answer has brought already, to be gone on from; `id` is its name in logs and traces.
     """
 
     request: GenerationRequest
@@ -31,6 +31,7 @@ class Job:
     begun: int = 0
     hedged: bool = False
     prefix: str = ""
+    id: str = ""
 
     def __post_init__(self) -> None:
         self.idle_since = self.started

@@ -1,5 +1,6 @@
 """From a request to a job: checked, with its deadline and its route."""
 
+import itertools
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
@@ -20,6 +21,9 @@ class Jobs:
     def __init__(self, clock: Clock, tasks: Iterable[TaskDefinition], timeout: float | None) -> None:
         self._clock, self._timeout = clock, timeout
         self._tasks = {task.name: task for task in tasks}
+        # Of this manager in this process, so that the logs of several can be put together.
+        self._prefix = f"{int(clock.uniform(0, 16**6)):06x}"
+        self._numbers = itertools.count(1)
 
     def single(self, request: GenerationRequest) -> Job:
         """Return the job of a request for itself. Raises `ConfigError` that names everything wrong with it."""
@@ -40,7 +44,8 @@ class Jobs:
         task = self._tasks.get(request.task) if request.task is not None else None
         seconds = request.timeout or (task.timeout if task is not None else None) or default
         route = Route(request.task, _demand(request, task), waits)
-        return Job(request, task, Deadline.after(self._clock, seconds), route, self._clock.monotonic())
+        deadline, now = Deadline.after(self._clock, seconds), self._clock.monotonic()
+        return Job(request, task, deadline, route, now, id=f"{self._prefix}-{next(self._numbers)}")
 
 
 def _demand(request: GenerationRequest, task: TaskDefinition | None) -> Demand:

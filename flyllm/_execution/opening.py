@@ -42,6 +42,7 @@ def open_stream(trial: Trial, limits: StreamLimits) -> Opened:
                 continue
             held.append(delta)
             if delta.has_content:
+                trial.brings()
                 return Opened(trial, source, held, timely(source, job.deadline, limits.idle, trial.clock))
             if len(held) > MAX_SILENT_EVENTS:
                 raise ParseError(f"the stream brought {len(held)} events without content")

@@ -147,4 +147,5 @@ class Reading:
 
     def _report(self, response: LLMResponse) -> None:
         self._scope.leave(self)
-        self._emitter.request(RequestEvent(self._part.trial.job.request, response, streamed=True))
+        job = self._part.trial.job
+        self._emitter.request(RequestEvent(job.request, response, streamed=True, id=job.id))

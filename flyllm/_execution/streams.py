@@ -39,7 +39,8 @@ class Streams:
         try:
             opened = self._loop.run(steps, send)
         except LLMError as error:
-            self._emitter.request(RequestEvent(job.request, failure(job, error, self._clock), streamed=True))
+            response = failure(job, error, self._clock)
+            self._emitter.request(RequestEvent(job.request, response, streamed=True, id=job.id))
             raise
         reading = Reading(opened, Resumption(self._loop, steps, send), self._clock, self._emitter, self._scope)
         reading.join()

@@ -1,6 +1,6 @@
 """An instance: provider + model + key + endpoint, what may run on it, and how it is doing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -118,6 +118,15 @@ class InstanceSnapshot:
     failures: int
     health: str
     cooling: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """All instances at one moment, by id, the requests that wait for one, and the retries that may be made at once."""
+
+    instances: Sequence[InstanceSnapshot]
+    waiting: int
+    retry_tokens: float
 
 
 class InstanceState:

@@ -8,6 +8,7 @@ from flyllm._resilience.classification import Signal, Verdict, classify
 from flyllm._routing.instance import Demand, Instance
 from flyllm._routing.limits import Ticket
 from flyllm.errors import LLMError, RequestError
+from flyllm.observability.events import InstanceEvent
 from flyllm.providers.rate_limit_headers import Allowance, allowances
 from flyllm.types import TokenUsage
 
@@ -72,7 +73,7 @@ class Report:
         return cls(_NOTHING, 0.0, sent=False)
 
 
-GiveBack = Callable[["Lease", Report], None]
+GiveBack = Callable[["Lease", Report], InstanceEvent | None]
 
 
 class Lease:
@@ -100,7 +101,6 @@ class Lease:
         self._give_back = give_back
         self._closed = threading.Lock()  # taken once, by the thread that closes, and never released
 
-    def close(self, report: Report) -> None:
-        """Give the place back."""
-        if self._closed.acquire(blocking=False):
-            self._give_back(self, report)
+    def close(self, report: Report) -> InstanceEvent | None:
+        """Give the place back; return what became of the instance where that has changed."""
+        return self._give_back(self, report) if self._closed.acquire(blocking=False) else None

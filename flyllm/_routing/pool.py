@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from flyllm._clock import Clock
 from flyllm._resilience.budget import RetryBudget
 from flyllm._resilience.deadline import Deadline
-from flyllm._routing.instance import Instance, InstanceSnapshot, InstanceState
+from flyllm._routing.instance import Instance, InstanceSnapshot, InstanceState, PoolSnapshot
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
 from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm._routing.strategies import Strategy
 from flyllm.errors import ConfigError, DeadlineExceededError, ManagerClosedError
+from flyllm.observability.events import InstanceEvent
 
 LONG = 1.0
 """Seconds that are more than a request's own pause."""
@@ -131,9 +132,15 @@ class Pool:
 
     def snapshots(self) -> list[InstanceSnapshot]:
         """Return all instances as they are now, by id."""
+        return list(self.snapshot().instances)
+
+    def snapshot(self) -> PoolSnapshot:
+        """Return all instances as they are now, and who waits for them."""
+        scheduler = self._scheduler
         with self._lock:
             now = self._clock.monotonic()
-            return [state.snapshot(now) for _, state in sorted(self._scheduler.states.items())]
+            instances = [state.snapshot(now) for _, state in sorted(scheduler.states.items())]
+            return PoolSnapshot(instances, len(scheduler.waiters), scheduler.budget.tokens(now))
 
     def in_flight(self) -> int:
         """Return how many leases are open."""
@@ -235,10 +242,11 @@ class Pool:
             return waiter.lease
         raise waiter.error or DeadlineExceededError("no instance became free before the request's deadline")
 
-    def _give_back(self, lease: Lease, report: Report) -> None:
+    def _give_back(self, lease: Lease, report: Report) -> InstanceEvent | None:
         with self._lock:
-            self._scheduler.give_back(lease, report)
+            change = self._scheduler.give_back(lease, report)
             self._wake()
+        return change
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

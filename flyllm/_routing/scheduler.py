@@ -14,6 +14,7 @@ from flyllm._resilience.budget import RetryBudget
 from flyllm._resilience.classification import Signal
 from flyllm._resilience.hedge_budget import HedgeBudget
 from flyllm._routing.aftermath import judge, slow_down
+from flyllm._routing.change import change
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import GiveBack, Lease, Report
 from flyllm._routing.refusal import refusal
@@ -21,6 +22,7 @@ from flyllm._routing.roster import NOTHING, Roster
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy
 from flyllm.errors import LLMError, NoInstanceError
+from flyllm.observability.events import InstanceEvent
 
 
 class Waiter:
@@ -93,15 +95,19 @@ class Scheduler:
         if waiter in self.waiters:
             self.waiters.remove(waiter)
 
-    def give_back(self, lease: Lease, report: Report) -> None:
-        """Take in what came of an attempt, and give its place to the next."""
+    def give_back(self, lease: Lease, report: Report) -> InstanceEvent | None:
+        """Take in what came of an attempt, and give its place to the next.
+
+        Returns what became of the instance where that has changed.
+        """
         state = self.states[lease.instance.id]
         in_flight = len(state.leases)
         del state.leases[lease]  # first, whatever may interrupt the rest
         state.in_flight = in_flight - 1
         if report.verdict.signal is Signal.LATE:
             report = report.with_signal(state.lateness(report.seconds))
-        now, verdict, closed = self._clock.monotonic(), report.verdict, state.breaker.closed
+        was_closed, cooled_until = state.breaker.closed, state.cool_until
+        now, verdict = self._clock.monotonic(), report.verdict
         state.end(lease, report, now)
         if verdict.overload:
             slow_down(state, lease, report, now, self._clock)
@@ -111,7 +117,7 @@ class Scheduler:
             self.hedges.succeeded()
             state.ceiling.succeeded(in_flight, now)
         judge(state, self.states.values(), lease, report, now)
-        if state.breaker.closed is not closed:
+        if state.breaker.closed is not was_closed:
             self._roster.sort()
         refused = state.breaker.why is not None
         if refused:  # it may have been the last key of all
@@ -120,6 +126,7 @@ class Scheduler:
             self.dispatch()
         if refused or state.cool_until > now + self._max_stall:
             self._give_up_on(self.waiters)
+        return change(state, was_closed=was_closed, cooled_until=cooled_until, error=report.error, now=now)
 
     def tick(self) -> None:
         """Let the passing of time take effect."""

@@ -71,6 +71,11 @@ def _is_strategy(value: object) -> bool:
     return isinstance(value, str) or (not isinstance(value, type) and callable(getattr(value, "select", None)))
 
 
+def _is_metrics(value: object) -> bool:
+    registry = not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in _REGISTRY)
+    return isinstance(value, bool) or registry
+
+
 def _words(words: Iterable[str], *, any_case: bool = False) -> Schema:
     """Return a schema of some words, which an editor offers, or of a text that takes one from a variable."""
     known = {"enum": list(words)}
@@ -86,6 +91,9 @@ def _quoted(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
+_REGISTRY = ("register", "unregister", "collect")
+"""What a Prometheus registry can do."""
+
 _TEXT: Schema = {"type": "string"}
 _FILLED: Schema = {"type": "string", "pattern": r"\S"}
 _TABLE: Schema = {"type": "object"}
@@ -96,6 +104,7 @@ TEXT = Kind("a string", _is_text, _TEXT)
 FILLED = Kind("a non-empty string", _is_filled, _FILLED)
 PROVIDER = Kind("a non-empty string", _is_filled, _PROVIDER)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
+METRICS = Kind("true or false (in Python also a prometheus_client CollectorRegistry)", _is_metrics, {"type": "boolean"})
 NAMES = Kind("a list of task names", _is_names, {"type": "array", "items": _FILLED})
 TABLE = Kind("a table with string keys", _is_table, _TABLE)
 TABLES = Kind(

@@ -9,6 +9,7 @@ from flyllm.config.kind import (
     KEY,
     LEVEL,
     LIMIT,
+    METRICS,
     NAMES,
     PRICE,
     PRIORITY,
@@ -43,6 +44,7 @@ INSTANCE_KINDS = {
     "context_window": AMOUNT,
     "input_cost": PRICE,
     "output_cost": PRICE,
+    "cached_input_cost": PRICE,
 }
 FILE_KEYS = {"provider": "type"}
 """Fields of an instance whose key in a file is another word."""
@@ -63,5 +65,10 @@ SETTING_KINDS = {
     "max_workers": AMOUNT,
     "unsupported_params": REACTION,
     "debug_folder": TEXT,
+    "debug_prompts": FLAG,
+    "metrics": METRICS,
+    "opentelemetry": FLAG,
+    "budget_cost": PRICE,
+    "budget_tokens": AMOUNT,
     "log_level": LEVEL,
 }

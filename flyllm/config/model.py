@@ -6,11 +6,14 @@ passed them; behind it they are what the annotations say.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flyllm._routing.strategies import Strategy
 from flyllm._secret import Secret
 from flyllm.tasks import TaskDefinition
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 UnsupportedParams = Literal["warn", "error"]
 """What happens to a common parameter that a provider cannot take: left out with a warning, or an error."""
@@ -43,6 +46,8 @@ class InstanceConfig:
         context_window: tokens that its model can take in; a prompt too long elsewhere is tried where this is higher.
         input_cost: price of a million tokens of prompts, in any one currency.
         output_cost: price of a million tokens of answers, in the same currency.
+        cached_input_cost: price of a million tokens of prompts that the provider had in its cache; without it
+            `input_cost`.
     """
 
     provider: str
@@ -64,6 +69,7 @@ class InstanceConfig:
     context_window: int | None = None
     input_cost: float | None = None
     output_cost: float | None = None
+    cached_input_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,11 @@ class ManagerConfig:
         unsupported_params: what happens to a parameter that a provider cannot take: "warn" leaves it out, "error"
             refuses the request.
         debug_folder: where debug files go; without it none are written.
+        debug_prompts: whether debug files hold prompts and answers, or only how long they are.
+        metrics: whether Prometheus metrics are kept; in Python also the registry they are kept in.
+        opentelemetry: whether spans and metrics go to OpenTelemetry, as the application has set it up.
+        budget_cost: what all requests together may cost, by the instances' prices; then new ones are refused.
+        budget_tokens: tokens that all requests together may take; then new ones are refused.
         log_level: print log records from this level on; without it logging is left to the application.
     """
 
@@ -99,4 +110,9 @@ class ManagerConfig:
     max_workers: int | None = None
     unsupported_params: UnsupportedParams = "warn"
     debug_folder: str | None = None
+    debug_prompts: bool = True
+    metrics: "bool | CollectorRegistry" = False
+    opentelemetry: bool = False
+    budget_cost: float | None = None
+    budget_tokens: int | None = None
     log_level: LogLevel | None = None

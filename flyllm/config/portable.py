@@ -33,7 +33,9 @@ def packed(config: ManagerConfig) -> Portable:
         replace(each, api_key=None, params=dict(each.params), headers=dict(each.headers))  # type: ignore[arg-type]
         for each in config.instances
     )
-    return Portable(replace(config, instances=bare), tuple(each.api_key.origin for each in config.instances))
+    # A registry stays here: the other process keeps its metrics in its own default one.
+    there = replace(config, instances=bare, metrics=config.metrics is not False)
+    return Portable(there, tuple(each.api_key.origin for each in config.instances))
 
 
 def unpacked(portable: Portable) -> ManagerConfig:

@@ -1,14 +1,15 @@
 """A thread between the requests and an observer that may be slow, as one that writes to a disk is.
 
-A request appends to a bounded queue and goes on. The thread is there while there is something to do: it begins with an
-event and ends after a quiet second, so nothing need stop it and a forked child simply begins its own. The end of the
-process waits for it: see `at_exit.py`.
+A request appends to a bounded queue and goes on; its context, such as a trace's current span, goes along. The thread
+is there while there is something to do: it begins with an event and ends after a quiet second, so nothing need stop it
+and a forked child simply begins its own. The end of the process waits for it: see `at_exit.py`.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,7 @@ from queue import Empty, SimpleQueue
 from flyllm._clock import SystemClock
 from flyllm._fork import after_fork
 from flyllm.observability import at_exit
-from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
+from flyllm.observability.events import AttemptEvent, AttemptStart, Emitter, InstanceEvent, RequestEvent
 from flyllm.request import GenerationRequest
 
 logger = logging.getLogger("flyllm.observability")
@@ -34,7 +35,7 @@ _clock = SystemClock()
 class Background:
     """Hands events to `observer` in their order, in a thread of its own. What finds `capacity` waiting is dropped."""
 
-    def __init__(self, observer: Observer, capacity: int = CAPACITY) -> None:
+    def __init__(self, observer: object, capacity: int = CAPACITY) -> None:
         self._observer, self._capacity = observer, capacity
         self._begin()
         after_fork(self, Background._let_go)
@@ -44,19 +45,33 @@ class Background:
         """How many events found the queue full."""
         return self._dropped
 
+    def on_start(self, event: AttemptStart) -> None:
+        """Queue the beginning of an attempt."""
+        if self._emitter.starts:
+            self._put(partial(self._emitter.start, event._replace(request=_as_it_is(event.request))))
+
     def on_attempt(self, event: AttemptEvent) -> None:
         """Queue an attempt."""
-        self._put(partial(self._emitter.attempt, replace(event, request=_as_it_is(event.request))))
+        if self._emitter.attempts:
+            self._put(partial(self._emitter.attempt, replace(event, request=_as_it_is(event.request))))
 
     def on_request(self, event: RequestEvent) -> None:
         """Queue a request."""
-        self._put(partial(self._emitter.request, replace(event, request=_as_it_is(event.request))))
+        if self._emitter.requests:
+            self._put(partial(self._emitter.request, replace(event, request=_as_it_is(event.request))))
+
+    def on_instance(self, event: InstanceEvent) -> None:
+        """Queue a change of an instance."""
+        if self._emitter.instances:
+            self._put(partial(self._emitter.instance, event))
 
     def close(self, seconds: float) -> None:
         """Wait until what is queued has been handed over, at most `seconds`, and end the thread.
 
-        An event that comes later begins it anew.
+        An event that comes later begins it anew. The observer itself, which may close its manager, does not wait.
         """
+        if self._worker == threading.get_ident():
+            return
         until = _clock.monotonic() + seconds
         while not self._queue.empty() or self._busy.locked():
             self._queue.put(None)
@@ -73,6 +88,7 @@ class Background:
         self._busy = threading.Lock()  # held by the thread from its start to its end, so that there is one at most
         self._counting = threading.Lock()  # guards _dropped
         self._dropped = 0
+        self._worker: int | None = None  # the thread that is at work
 
     def _let_go(self) -> None:
         """Leave to the parent what the parent has queued."""
@@ -84,7 +100,7 @@ class Background:
         if self._queue.qsize() >= self._capacity:
             self._drop()
         else:
-            self._queue.put(work)
+            self._queue.put(partial(copy_context().run, work))
             self._start()
 
     def _drop(self) -> None:
@@ -133,12 +149,14 @@ class Background:
 
     def _hand_over(self, quiet: float) -> None:
         """Work until nothing has come for `quiet` seconds; None says not to wait."""
+        self._worker = threading.get_ident()
         with suppress(Empty):
             while True:
                 if (work := self._queue.get(timeout=quiet)) is None:
                     quiet = 0.0
                 else:
                     work()
+        self._worker = None
 
     def _rest(self) -> None:
         self._busy.release()

@@ -9,6 +9,7 @@ from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
 from flyllm._routing.scheduler import Scheduler, Waiter
 from flyllm.errors import RateLimitError, RequestError
+from flyllm.observability.events import InstanceEvent
 
 EPSILON = 1e-6
 RELIEF = 4.0
@@ -55,7 +56,7 @@ class WatchedScheduler(Scheduler):
         self._check_rate(state, book, now)
         return lease
 
-    def give_back(self, lease: Lease, report: Report) -> None:
+    def give_back(self, lease: Lease, report: Report) -> InstanceEvent | None:
         state, now = self.states[lease.instance.id], self._clock.monotonic()
         book = self.books[state.id]
         assert lease in book.open, "given back twice"
@@ -67,7 +68,7 @@ class WatchedScheduler(Scheduler):
                     start[2] = False
         if error is not None and error.retry_after is not None:
             book.cool_until = max(book.cool_until, now + min(300.0, error.retry_after))
-        super().give_back(lease, report)
+        return super().give_back(lease, report)
 
     def _check_breaker(self, state: InstanceState, route: Route, now: float) -> None:
         self._unclosed = {s.id for s in self.states.values() if s.breaker.state is not State.CLOSED}

@@ -26,7 +26,7 @@ from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy, strategy_named
 from flyllm._scope import Scope
 from flyllm.errors import LLMError
-from flyllm.observability.events import AttemptEvent, Emitter, Observer, RequestEvent
+from flyllm.observability.events import AttemptEvent, AttemptStart, Emitter, InstanceEvent, RequestEvent
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest
 from flyllm.request import GenerationRequest
@@ -194,8 +194,16 @@ class Recorder:
     """An observer that keeps all events."""
 
     def __init__(self) -> None:
+        self.starts: list[AttemptStart] = []
         self.attempts: list[AttemptEvent] = []
         self.requests: list[RequestEvent] = []
+        self.instances: list[InstanceEvent] = []
+
+    def on_start(self, event: AttemptStart) -> None:
+        self.starts.append(event)
+
+    def on_instance(self, event: InstanceEvent) -> None:
+        self.instances.append(event)
 
     def on_attempt(self, event: AttemptEvent) -> None:
         self.attempts.append(event)
@@ -223,7 +231,7 @@ class Core:
             request = GenerationRequest(request)
         task = self.tasks.get(request.task or "")
         deadline = Deadline.after(self.clock, timeout)
-        return Job(request, task, deadline, Route(request.task), self.clock.monotonic())
+        return Job(request, task, deadline, Route(request.task), self.clock.monotonic(), id="r1")
 
     def run(self, request: GenerationRequest | str = "Hi", timeout: float | None = None) -> LLMResponse:
         return self.call.run(self.job(request, timeout))
@@ -250,7 +258,7 @@ def core(
     max_stall: float = 300.0,
     unsupported_params: Literal["warn", "error"] = "warn",
     clock: Clock | None = None,
-    observers: Iterable[Observer] = (),
+    observers: Iterable[object] = (),
     tasks: Iterable[TaskDefinition] = (),
 ) -> Core:
     """Wire a core over `instances`. The strategy "first" is ours and takes the lowest id, so that tests can tell."""

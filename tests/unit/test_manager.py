@@ -130,6 +130,7 @@ def test_observers_see_everything() -> None:
     recorder = Recorder()
     plugged = built(FakeProvider(ServerError("x")), FakeProvider(), observers=[recorder])
     response = [plugged.manager.generate("Hi") for _ in range(2)][-1]
+    plugged.manager.close()
     assert len(recorder.attempts) == 3
     assert [event.attempt for event in recorder.attempts][-len(response.attempts) :] == list(response.attempts)
     assert [event.response for event in recorder.requests][1:] == [response]

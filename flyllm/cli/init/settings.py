@@ -10,7 +10,13 @@ from flyllm.config.kinds import SETTING_KINDS
 from flyllm.config.model import ManagerConfig
 from flyllm.config.schema import descriptions
 
-EXAMPLES: dict[str, Any] = {"max_workers": 32, "debug_folder": "debug", "log_level": "info"}
+EXAMPLES: dict[str, Any] = {
+    "max_workers": 32,
+    "debug_folder": "debug",
+    "budget_cost": 10.0,
+    "budget_tokens": 10_000_000,
+    "log_level": "info",
+}
 """Values of settings that have no default."""
 
 
@@ -19,7 +25,7 @@ def setting_lines() -> Iterator[str]:
     meanings = descriptions(ManagerConfig) | {"strategy": " ".join(STRATEGY_NAMES)}
     for field in fields(ManagerConfig):
         value = EXAMPLES.get(field.name, field.default)
-        if field.name in SETTING_KINDS and isinstance(value, str | int | float):
+        if field.name in SETTING_KINDS and isinstance(value, str | int | float | bool):
             line = f"# {field.name} = {json.dumps(value)}"
             meaning = meanings.get(field.name)
             yield f"{line:<31} # {meaning}" if meaning else line

@@ -26,6 +26,11 @@ SETTINGS: dict[str, tuple[Any, Callable[[Builder], object]]] = {
     "max_workers": (6, lambda b: b.max_workers(6)),
     "unsupported_params": ("error", lambda b: b.unsupported_params("error")),
     "debug_folder": ("./debug", lambda b: b.debug_folder("./debug")),
+    "debug_prompts": (False, lambda b: b.debug_prompts(False)),
+    "metrics": (True, lambda b: b.metrics()),
+    "opentelemetry": (True, lambda b: b.opentelemetry()),
+    "budget_cost": (2.5, lambda b: b.budget(cost=2.5)),
+    "budget_tokens": (1000, lambda b: b.budget(tokens=1000)),
     "log_level": ("Info", lambda b: b.log_level("info")),
 }
 TASK: dict[str, tuple[dict[str, Any], TaskDefinition]] = {
@@ -96,8 +101,10 @@ def test_every_key_of_a_provider(key: str) -> None:
         assert built(lambda b: b.define_task(TaskDefinition("t")).supports_many(["t"])) == written(
             task={"name": "t"}, tasks=["t"]
         )
-    elif key in ("input_cost", "output_cost"):
+    elif key in ("input_cost", "output_cost", "cached_input_cost"):
         assert built(lambda b: b.costs(1, 2)) == written(input_cost=1, output_cost=2) != written()
+        cached = {"input_cost": 1, "output_cost": 2, "cached_input_cost": 0.1}
+        assert built(lambda b: b.costs(1, 2, 0.1)) == written(**cached) != written()
         option: dict[str, Any] = {key: 1}
         assert built(**option) == written(**option) != written()
     else:

@@ -99,6 +99,11 @@ VALID_SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "max_workers": _COUNT,
     "unsupported_params": st.sampled_from(["warn", "error"]),
     "debug_folder": st.sampled_from(["", "./debug", "${X}"]),
+    "debug_prompts": st.booleans(),
+    "metrics": st.booleans(),
+    "opentelemetry": st.booleans(),
+    "budget_cost": st.floats(0, 1e9),
+    "budget_tokens": _COUNT,
     "log_level": st.sampled_from([*LOG_LEVELS, "DEBUG"]),
 }
 VALID_TASK: dict[str, st.SearchStrategy[Any]] = {
@@ -125,6 +130,7 @@ VALID_PROVIDER: dict[str, st.SearchStrategy[Any]] = {
     "context_window": _COUNT,
     "input_cost": st.floats(0, 1e9),
     "output_cost": st.integers(0, 10**9),
+    "cached_input_cost": st.floats(0, 1e9),
 }
 ENVIRON = {"X": "canary-2f61c0-value", "GROQ": "groq", "HOST": "http://h/v1"}
 

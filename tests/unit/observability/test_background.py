@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from flyllm.observability import at_exit, background
 from flyllm.observability.background import Background
-from flyllm.observability.events import AttemptEvent, RequestEvent
+from flyllm.observability.events import AttemptEvent, InstanceEvent, RequestEvent
 from flyllm.request import GenerationRequest
 from flyllm.types import Attempt, LLMResponse
 
@@ -338,3 +339,52 @@ def test_events_are_not_changed(disk: Disk) -> None:
     under_test.on_attempt(given)
     under_test.close(HANG)
     assert taken == [replace(given)]
+
+
+# Context and company
+
+
+def test_the_context_of_the_request_goes_along(disk: Disk) -> None:
+    """What a trace calls the current span, the observer's thread sees as the request did."""
+    current: ContextVar[str] = ContextVar("current", default="none")
+    seen: list[str] = []
+
+    class Tracer:
+        def on_request(self, event: RequestEvent) -> None:
+            seen.append(current.get())
+
+    tracer = Background(Tracer())
+    for name in ("one", "two"):
+        current.set(name)
+        tracer.on_request(RequestEvent(REQUEST, LLMResponse("ok")))
+    tracer.close(HANG)
+    assert seen == ["one", "two"]
+
+
+def test_only_what_the_observer_wants_is_queued(disk: Disk) -> None:
+    """An observer of requests costs nothing per attempt."""
+
+    class OfRequests:
+        def on_request(self, event: RequestEvent) -> None: ...
+
+    before = threading.active_count()
+    idle = Background(OfRequests())
+    idle.on_attempt(event("x"))
+    idle.on_instance(InstanceEvent(0, "i0", "openai", "m", "recovered"))
+    assert threading.active_count() == before
+
+
+def test_an_observer_that_closes_does_not_wait_for_itself() -> None:
+    """It may close the manager that it observes."""
+    took: list[float] = []
+
+    class Closer:
+        def on_attempt(self, event: AttemptEvent) -> None:
+            began = time.monotonic()
+            closer.close(HANG)
+            took.append(time.monotonic() - began)
+
+    closer = Background(Closer())
+    closer.on_attempt(event("x"))
+    closer.close(HANG)
+    assert took[0] < HANG / 2
