@@ -11,7 +11,7 @@ Map of the package, from what users touch down to what it stands on:
     _routing        instances, strategies, and the pool that leases instances to requests
     providers       one adapter per API over the official SDKs, and the registry of all providers
     _resilience     what a failure means; backoff, deadlines, tenacity
-    observability   events and their sinks: usage, logs, debug files
+    observability   events and their sinks: usage and cost, logs, metrics, traces, debug files
     request, types, tasks, errors   the values users hand in and get back
 
 Importing the package imports none of this: names load on first use, an SDK when its first instance is used.
@@ -24,7 +24,6 @@ from flyllm._version import __version__
 
 if TYPE_CHECKING:
     from flyllm._batch.snapshot import BatchProgress
-    from flyllm._batch.stops import Budget
     from flyllm._execution.stream import ResponseStream
     from flyllm._routing.instance import InstanceSnapshot
     from flyllm.builder import ManagerBuilder
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
         APIError,
         AuthenticationError,
         BatchStoppedError,
+        BudgetExceededError,
         ConfigError,
         ContentFilterError,
         ContextLengthError,
@@ -52,8 +52,10 @@ if TYPE_CHECKING:
         StreamInterruptedError,
     )
     from flyllm.manager import LLMManager
+    from flyllm.observability.budget import Budget
     from flyllm.observability.console_log import use_logging
-    from flyllm.observability.events import AttemptEvent, Observer, RequestEvent
+    from flyllm.observability.events import AttemptEvent, AttemptStart, InstanceEvent, Observer, RequestEvent
+    from flyllm.observability.usage.report import AttemptCounts, RequestCounts, Spent, UsageEntry, UsageReport
     from flyllm.request import GenerationRequest, RequestBuilder
     from flyllm.tasks import TaskDefinition
     from flyllm.types import (
@@ -70,7 +72,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "flyllm._batch.snapshot": ("BatchProgress",),
-    "flyllm._batch.stops": ("Budget",),
     "flyllm._execution.stream": ("ResponseStream",),
     "flyllm._routing.instance": ("InstanceSnapshot",),
     "flyllm.builder": ("ManagerBuilder",),
@@ -78,6 +79,7 @@ _HOMES = {
         "APIError",
         "AuthenticationError",
         "BatchStoppedError",
+        "BudgetExceededError",
         "ConfigError",
         "ContentFilterError",
         "ContextLengthError",
@@ -98,8 +100,10 @@ _HOMES = {
         "StreamInterruptedError",
     ),
     "flyllm.manager": ("LLMManager",),
+    "flyllm.observability.budget": ("Budget",),
     "flyllm.observability.console_log": ("use_logging",),
-    "flyllm.observability.events": ("AttemptEvent", "Observer", "RequestEvent"),
+    "flyllm.observability.events": ("AttemptEvent", "AttemptStart", "InstanceEvent", "Observer", "RequestEvent"),
+    "flyllm.observability.usage.report": ("AttemptCounts", "RequestCounts", "Spent", "UsageEntry", "UsageReport"),
     "flyllm.request": ("GenerationRequest", "RequestBuilder"),
     "flyllm.tasks": ("TaskDefinition",),
     "flyllm.types": (
@@ -114,22 +118,32 @@ _HOMES = {
         "ToolCallDelta",
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_EXTRA_HOMES = {
+    "flyllm.observability.opentelemetry": ("OpenTelemetryObserver",),
+    "flyllm.observability.prometheus": ("MetricsServer", "metrics_app", "start_metrics_server"),
+}
+"""Of names that need a package of an extra, and are therefore not in `__all__`: `import *` must do without."""
+
+_HOME_OF = {name: home for homes in (_HOMES, _EXTRA_HOMES) for home, names in homes.items() for name in names}
 
 __all__ = [
     "APIError",
     "Attempt",
+    "AttemptCounts",
     "AttemptEvent",
+    "AttemptStart",
     "AuthenticationError",
     "BatchProgress",
     "BatchStoppedError",
     "Budget",
+    "BudgetExceededError",
     "ConfigError",
     "ContentFilterError",
     "ContextLengthError",
     "DeadlineExceededError",
     "FinishReason",
     "GenerationRequest",
+    "InstanceEvent",
     "InstanceSnapshot",
     "InvalidRequestError",
     "LLMError",
@@ -149,16 +163,20 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "RequestBuilder",
+    "RequestCounts",
     "RequestError",
     "RequestEvent",
     "ResponseStream",
     "ServerError",
+    "Spent",
     "StreamChunk",
     "StreamInterruptedError",
     "TaskDefinition",
     "TokenUsage",
     "ToolCall",
     "ToolCallDelta",
+    "UsageEntry",
+    "UsageReport",
     "__version__",
     "use_logging",
 ]
@@ -173,4 +191,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *(name for names in _EXTRA_HOMES.values() for name in names)])

@@ -5,6 +5,8 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
@@ -18,19 +20,25 @@ from flyllm._execution.streams import Streams
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.price import Price
+from flyllm._routing.price_list import price_of
 from flyllm._routing.strategies import strategy_named
 from flyllm._scope import Scope
 from flyllm.config.model import InstanceConfig, ManagerConfig
 from flyllm.errors import ManagerClosedError
+from flyllm.observability.budget import Budget
 from flyllm.observability.console_log import use_logging_if_wanted
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.logs import RequestLog
 from flyllm.observability.sinks import Sinks, check_observer
+from flyllm.observability.spending import Spending
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import Provider, ProviderSettings
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.lazy import LazyProvider
 from flyllm.providers.registry import provider_spec
+
+if TYPE_CHECKING:
+    from flyllm.observability.prometheus import PrometheusObserver
 
 logger = logging.getLogger("flyllm.manager")
 
@@ -46,6 +54,8 @@ class Runtime:
     call: Call
     streams: Streams
     usage: UsageLedger
+    spending: Spending
+    metrics: "PrometheusObserver | None"
     sinks: Sinks
     reaper: Reaper
     closed: threading.Event
@@ -58,7 +68,9 @@ class Runtime:
         number = next(self.numbers)
         settings = _settings(config)
         adapter = self.adapters[number] = LazyProvider(settings, self.scope)
-        instance = _instance(number, self._name(number, config), config, settings, adapter, self.config.attempt_timeout)
+        name = self._name(number, config)
+        instance = _instance(number, name, config, settings, adapter, self.config.attempt_timeout)
+        self.usage.add(number, name, instance.provider, instance.model, instance.price)
         self.pool.add(instance, enabled=config.enabled)
         return number
 
@@ -73,6 +85,8 @@ class Runtime:
             except Exception as exc:  # an SDK that cannot close must not keep the others open
                 logger.warning("connections could not be closed: %s", type(exc).__name__)
         self.reaper.stop()
+        if self.metrics is not None:
+            self.metrics.close()
         self.sinks.close(max(CUT, until - self.clock.monotonic()))
 
     def _name(self, number: int, config: InstanceConfig) -> str:
@@ -86,12 +100,15 @@ def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clo
     """Wire a manager. Starts no thread and opens no connection."""
     use_logging_if_wanted(config.log_level)
     clock = clock or SystemClock()
-    usage = UsageLedger()
     pool = _pool(config, clock)
-    sinks = _sinks(config, usage, observers)
+    usage = UsageLedger([task.name for task in config.tasks], clock)
+    spending = Spending(Budget(config.budget_tokens, config.budget_cost))
+    metrics = _metrics(config, pool)
+    quick = [usage, spending, RequestLog(), *([] if metrics is None else [metrics])]
+    sinks = Sinks(quick, _behind_threads(config, observers))
     emitter = sinks.emitter
     closed = threading.Event()
-    attempts = Attempts(pool, clock, emitter, config.unsupported_params)
+    attempts = Attempts(pool, clock, emitter, config.unsupported_params, spending.refuse_if_spent)
     loop = AttemptLoop(attempts, pool, clock, config.max_retries)
     limits = StreamLimits(config.first_content_timeout, config.idle_timeout)
     reaper = Reaper()
@@ -104,6 +121,8 @@ def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clo
         call=Call(loop, clock, emitter),
         streams=Streams(loop, clock, emitter, reaper, scope, limits),
         usage=usage,
+        spending=spending,
+        metrics=metrics,
         sinks=sinks,
         reaper=reaper,
         closed=closed,
@@ -116,11 +135,26 @@ def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clo
     return runtime
 
 
-def _sinks(config: ManagerConfig, usage: UsageLedger, observers: Sequence[object]) -> Sinks:
+def _metrics(config: ManagerConfig, pool: Pool) -> "PrometheusObserver | None":
+    if config.metrics is False:
+        return None
+    registry = None if config.metrics is True else config.metrics
+    observer: PrometheusObserver = import_module("flyllm.observability.prometheus").PrometheusObserver(
+        pool.snapshot, [task.name for task in config.tasks], registry
+    )
+    return observer
+
+
+def _behind_threads(config: ManagerConfig, observers: Sequence[object]) -> list[object]:
+    """Return the observers that may be slow: ours, then the user's."""
     for observer in observers:
         check_observer(observer)
-    slow = [DebugFiles(config.debug_folder)] if config.debug_folder else []
-    return Sinks([usage, RequestLog()], [*slow, *observers])
+    ours: list[object] = []
+    if config.debug_folder:
+        ours.append(DebugFiles(config.debug_folder, prompts=config.debug_prompts))
+    if config.opentelemetry:
+        ours.append(import_module("flyllm.observability.opentelemetry").OpenTelemetryObserver())
+    return [*ours, *observers]
 
 
 def _pool(config: ManagerConfig, clock: Clock) -> Pool:
@@ -172,5 +206,7 @@ def _instance(
         weight=config.weight,
         priority=config.priority,
         context_window=config.context_window,
-        price=Price(config.input_cost, config.output_cost),
+        price=price_of(
+            Price(config.input_cost, config.output_cost, config.cached_input_cost), config.model, settings.base_url
+        ),
     )

@@ -6,6 +6,7 @@
     ├── NoInstanceError           no enabled instance can serve this request
     ├── DeadlineExceededError     the request's time ran out
     ├── BatchStoppedError         a batch ended before this request was sent, as its caller wanted
+    ├── BudgetExceededError       the manager's budget is spent; nothing was sent
     ├── ManagerClosedError        the manager was closed before or while the request ran
     └── ProviderError             an attempt failed at one instance
         ├── RequestError          transport: no connection, cut, timed out (`sent` says whether it may have arrived)
@@ -121,6 +122,12 @@ class BatchStoppedError(LLMError):
     `batch_iter` raises it after all responses of those that were sent; `batch_generate` puts it in the places of the
     others.
     """
+
+
+class BudgetExceededError(LLMError):
+    """The manager's `budget_cost` or `budget_tokens` is spent; new requests are refused until it is raised or reset."""
+
+    label = "rate_limit"  # as where the provider's own spend limit is reached
 
 
 class ManagerClosedError(LLMError):

@@ -27,15 +27,16 @@ from flyllm.config.portable import Portable, packed, unpacked
 from flyllm.config.toml_file import config_from_dict, config_from_file, config_from_toml
 from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
-from flyllm.observability.usage import usage_table
+from flyllm.observability.budget import Budget
+from flyllm.observability.usage import UsageLedger, UsageMethods, UsageReport
 from flyllm.request import GenerationRequest
-from flyllm.types import LLMResponse, ModelInfo, ProviderType, TokenUsage
+from flyllm.types import LLMResponse, ModelInfo, ProviderType
 
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
 
 
-class LLMManager(BatchMethods):
+class LLMManager(BatchMethods, UsageMethods):
     """Spreads requests over instances (provider + model + key), with routing, retries and failover.
 
     Made by `LLMManager.builder()` or `from_config_file`, `from_config_str`, `from_config`. All methods may be called
@@ -125,18 +126,20 @@ class LLMManager(BatchMethods):
         """Send nothing more to an instance, by id or name; what is under way is finished."""
         self._set_enabled(self._id(instance), enabled=False)
 
-    def total_usage(self) -> TokenUsage:
-        """Return the tokens of all instances together."""
-        return self._runtime.usage.total()
+    def reset_usage(self) -> UsageReport:
+        """Begin to count usage and budget anew, as for another month; return what was counted until now."""
+        runtime = self._runtime
+        runtime.spending.reset()
+        return runtime.usage.reset()
 
-    def instance_usage(self, instance: int | str) -> TokenUsage:
-        """Return the tokens of one instance, by id or name."""
-        return self._runtime.usage.of(self._id(instance))
+    def set_budget(self, *, cost: float | None = None, tokens: int | None = None) -> None:
+        """Put these limits in the place of the manager's; None lifts one. What was spent stays spent.
 
-    def print_token_usage(self) -> None:
-        """Print the tokens per instance as a table."""
-        rows = [(s.id, s.provider, s.model, self._runtime.usage.of(s.id)) for s in self.instances]
-        print(f"\n{usage_table(rows)}")
+        Raises ConfigError for a limit that is none.
+        """
+        with self._changing:
+            self._config = validated(replace(self._config, budget_cost=cost, budget_tokens=tokens))
+            self._runtime.spending.allow(Budget(tokens, cost))
 
     def list_models(self, instance: int | str | None = None) -> list[ModelInfo]:
         """Return the models that the instances' keys can use, without duplicates.
@@ -159,7 +162,8 @@ class LLMManager(BatchMethods):
         return list(found.values())
 
     def warm(self) -> None:
-        """Import the SDKs and build the clients of all instances now, ahead of traffic."""
+        """Import the SDKs, build the clients of all instances and look their prices up now, ahead of traffic."""
+        self.usage_report()
         for adapter in list(self._runtime.adapters.values()):
             adapter.warm()
 
@@ -217,6 +221,9 @@ class LLMManager(BatchMethods):
     def _run(self, request: GenerationRequest) -> LLMResponse:
         self._refuse_if_closed()
         return self._runtime.call.run(self._runtime.jobs.single(request))
+
+    def _ledger(self) -> UsageLedger:
+        return self._runtime.usage
 
     def _for_batches(self) -> BatchManager:
         return BatchManager(

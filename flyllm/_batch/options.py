@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flyllm._batch.display import OnProgress
-from flyllm._batch.stops import Budget
 from flyllm._execution.request_check import seconds_faults, threads_faults
 from flyllm.errors import ConfigError
+from flyllm.observability.budget import Budget
 
 WINDOW = 1024
 """Requests read ahead at least, where the caller does not say; a queued one takes less than 1 KB."""

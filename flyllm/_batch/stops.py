@@ -1,23 +1,9 @@
 """What ends a batch before all of its requests were sent."""
 
-from dataclasses import dataclass
-
 from flyllm._resilience.deadline import Deadline
 from flyllm.errors import BatchStoppedError, DeadlineExceededError, LLMError
-from flyllm.types import LLMResponse, TokenUsage
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a batch may spend; None means no limit. What is in flight when it is reached is still finished.
-
-    Args:
-        tokens: prompt and completion together, of all attempts, as reported or estimated.
-        cost: in the currency of the instances' `input_cost` and `output_cost`.
-    """
-
-    tokens: int | None = None
-    cost: float | None = None
+from flyllm.observability.budget import Budget, Expenses
+from flyllm.types import LLMResponse
 
 
 class Stops:
@@ -26,7 +12,7 @@ class Stops:
     def __init__(self, deadline: Deadline, max_failures: int | None, budget: Budget) -> None:
         self._deadline, self._max_failures, self._budget = deadline, max_failures, budget
         self._failures = 0
-        self._tokens, self._cost = 0, 0.0
+        self._spent = Expenses()
         self._reason: str | None = None
 
     @property
@@ -44,17 +30,10 @@ class Stops:
     def count(self, response: LLMResponse) -> None:
         """Take in a response of this run."""
         self._failures += not response.success
-        self._tokens += _tokens(response)
-        self._cost += response.cost or 0.0
-        limit, budget = self._max_failures, self._budget
+        for attempt in response.attempts:
+            self._spent.add(attempt)
+        limit, used_up = self._max_failures, self._budget.used_up(self._spent)
         if limit is not None and self._failures > limit:
             self._reason = f"{self._failures} requests failed, more than max_failures={limit}"
-        elif budget.tokens is not None and self._tokens >= budget.tokens:
-            self._reason = f"its budget of {budget.tokens} tokens is used up ({self._tokens})"
-        elif budget.cost is not None and self._cost >= budget.cost:
-            self._reason = f"its budget of {budget.cost:g} is used up ({self._cost:.6g})"
-
-
-def _tokens(response: LLMResponse) -> int:
-    spent = sum((attempt.usage for attempt in response.attempts), TokenUsage())
-    return spent.total_tokens or 0
+        elif used_up is not None:
+            self._reason = f"its {used_up}"

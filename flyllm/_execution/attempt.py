@@ -156,9 +156,14 @@ class Attempts:
     """Begins attempts: chooses where (pool) and builds what is sent there."""
 
     def __init__(
-        self, pool: Pool, clock: Clock, emitter: Emitter, unsupported_params: Literal["warn", "error"]
+        self,
+        pool: Pool,
+        clock: Clock,
+        emitter: Emitter,
+        unsupported_params: Literal["warn", "error"],
+        admit: Callable[[], None] | None = None,
     ) -> None:
-        self._pool, self._clock, self._emitter = pool, clock, emitter
+        self._pool, self._clock, self._emitter, self._admit = pool, clock, emitter, admit
         self._strict = unsupported_params == "error"
         self._warned_lock = threading.Lock()  # guards _warned
         self._warned: set[tuple[str, str]] = set()
@@ -194,6 +199,7 @@ class Attempts:
         return trial
 
     def _acquire(self, job: Job, refusal: InvalidRequestError | None) -> Lease:
+        self._check(job)
         if job.deadline.passed:
             raise job.late()
         if refusal is not None and not self._pool.eligible(job.route):
@@ -208,6 +214,7 @@ class Attempts:
             raise
 
     def _request(self, job: Job, instance: Instance) -> ProviderRequest:
+        self._check(job)  # again: it may have waited
         request = job.request
         seconds = min(instance.attempt_timeout, job.deadline.remaining())
         if seconds <= 0.0:  # it passed while the request waited for a place
@@ -221,6 +228,11 @@ class Attempts:
             response_format=request.response_format,
             timeout=seconds,
         )
+
+    def _check(self, job: Job) -> None:
+        """Raise where no new requests are admitted and this is one: what has begun is finished."""
+        if self._admit is not None and not job.begun:
+            self._admit()
 
     def _warn_dropped(self, trial: Trial) -> None:
         provider = trial.instance.provider

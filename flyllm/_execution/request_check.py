@@ -62,7 +62,7 @@ def _switch_faults(name: str, value: Any) -> Iterator[str]:
 
 
 def _word_faults(name: str, value: Any, words: Sequence[str]) -> Iterator[str]:
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         yield f"{name} must be one of {', '.join(map(repr, words))}, not {value!r:.40}"
 
 

@@ -11,6 +11,7 @@ from flyllm._resilience.ceiling import Ceiling
 from flyllm._resilience.classification import Signal
 from flyllm._routing.limits import RateLimits, Ticket
 from flyllm._routing.price import Price
+from flyllm._routing.price_list import ListPrice
 from flyllm._routing.stats import Latency
 from flyllm._routing.token_estimate import TokenEstimate
 from flyllm.errors import RateLimitError
@@ -58,7 +59,7 @@ class Instance:
     weight: float = 1.0
     priority: int = 0
     context_window: int | None = None
-    price: Price = Price()
+    price: Price | ListPrice = Price()
 
 
 class InstanceView(Protocol):

@@ -16,8 +16,9 @@ from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Instance, InstanceSnapshot, InstanceState, PoolSnapshot
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
-from flyllm._routing.scheduler import Scheduler, Waiter
+from flyllm._routing.scheduler import Scheduler
 from flyllm._routing.strategies import Strategy
+from flyllm._routing.waiter import Waiter
 from flyllm.errors import ConfigError, DeadlineExceededError, ManagerClosedError
 from flyllm.observability.events import InstanceEvent
 

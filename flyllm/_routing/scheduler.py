@@ -21,24 +21,9 @@ from flyllm._routing.refusal import refusal
 from flyllm._routing.roster import NOTHING, Roster
 from flyllm._routing.route import Route
 from flyllm._routing.strategies import Strategy
+from flyllm._routing.waiter import Waiter
 from flyllm.errors import LLMError, NoInstanceError
 from flyllm.observability.events import InstanceEvent
-
-
-class Waiter:
-    """A request in the queue, from when it `arrived` to its deadline. Settled once `lease` or `error` is set."""
-
-    __slots__ = ("arrived", "error", "lease", "route", "until")
-
-    def __init__(self, route: Route, arrived: float, until: float = math.inf) -> None:
-        self.route, self.arrived, self.until = route, arrived, until
-        self.lease: Lease | None = None
-        self.error: LLMError | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is decided what becomes of the request."""
-        return self.lease is not None or self.error is not None
 
 
 class Scheduler:

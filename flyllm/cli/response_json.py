@@ -41,6 +41,7 @@ def response_object(response: LLMResponse) -> dict[str, Any]:
     """Return all of `response` but the provider's own form, with the ledger of its attempts."""
     return summary_object(response) | {
         "attempts": [_attempt(attempt) for attempt in response.attempts],
+        "id": response.id,
         "request_id": response.request_id,
         "dropped_params": list(response.dropped_params),
     }

@@ -147,6 +147,19 @@ def _params_sendable(instance: InstanceConfig, where: Place) -> list[Fault]:
     return params_sendable(instance.params, where / "params")
 
 
+def _whole_price(instance: InstanceConfig, where: Place) -> list[Fault]:
+    prices = {"input_cost": instance.input_cost, "output_cost": instance.output_cost}
+    missing = [name for name, price in prices.items() if price is None]
+    given = [
+        name for name, price in {**prices, "cached_input_cost": instance.cached_input_cost}.items() if price is not None
+    ]
+    if not given or not missing:
+        return []
+    lack = " and ".join(missing)
+    text = f"{given[0]} in {where} tells nothing without {lack}\n  → Give both, 0 where nothing is charged"
+    return [Fault(text, where / given[0])]
+
+
 RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"provider"}), _known_provider),
     (frozenset({"provider", "api"}), _known_api),
@@ -155,5 +168,6 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"api_key"}), _key_clean),
     (frozenset({"headers"}), _headers_clean),
     (frozenset({"params"}), _params_sendable),
+    (frozenset({"input_cost", "output_cost", "cached_input_cost"}), _whole_price),
 )
 """Each rule with the fields it reads; it is asked only when these are of their kinds."""

@@ -38,6 +38,11 @@ def let_go(work: Closing) -> None:
     _held.discard(work)
 
 
+def come_first() -> None:
+    """Have what is held closed before whatever has asked until now to be told of the process's end."""
+    atexit.register(_close_all)
+
+
 def _tell_multiprocessing() -> None:
     """Have its children wait as well: they end by `os._exit`, without atexit (cpython#83856)."""
     global _told

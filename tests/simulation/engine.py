@@ -18,8 +18,9 @@ from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Demand, Instance, InstanceState
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
-from flyllm._routing.scheduler import Scheduler, Waiter
+from flyllm._routing.scheduler import Scheduler
 from flyllm._routing.strategies import strategy_named
+from flyllm._routing.waiter import Waiter
 from flyllm.errors import DeadlineExceededError, LLMError, ManagerClosedError
 from flyllm.request import GenerationRequest
 from flyllm.types import TokenUsage

@@ -7,8 +7,9 @@ from flyllm._resilience.budget import RetryBudget
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
-from flyllm._routing.scheduler import Scheduler, Waiter
+from flyllm._routing.scheduler import Scheduler
 from flyllm._routing.strategies import STRATEGY_NAMES, strategy_named
+from flyllm._routing.waiter import Waiter
 from flyllm.types import TokenUsage
 from tests.simulation.clock import SimulatedClock
 from tests.unit.fakes import instance

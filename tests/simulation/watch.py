@@ -7,7 +7,8 @@ from flyllm._resilience.breaker import State
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.route import Route
-from flyllm._routing.scheduler import Scheduler, Waiter
+from flyllm._routing.scheduler import Scheduler
+from flyllm._routing.waiter import Waiter
 from flyllm.errors import RateLimitError, RequestError
 from flyllm.observability.events import InstanceEvent
 

@@ -56,8 +56,16 @@ def test_every_name_resolves_to_the_object_of_its_home(name: str) -> None:
 
 
 def test_dir_is_the_public_list() -> None:
-    """Completion in a shell shows the public names."""
-    assert dir(flyllm) == sorted(flyllm.__all__)
+    """Completion in a shell shows the public names, those of extras included."""
+    extras = [name for names in flyllm._EXTRA_HOMES.values() for name in names]
+    assert dir(flyllm) == sorted([*flyllm.__all__, *extras])
+
+
+def test_names_of_extras_are_there_but_not_for_import_star() -> None:
+    """`from flyllm import *` must do without the packages of extras."""
+    extras = [name for names in flyllm._EXTRA_HOMES.values() for name in names]
+    assert all(callable(getattr(flyllm, name)) for name in extras)
+    assert not set(extras) & set(flyllm.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error_that_says_it() -> None:

@@ -33,10 +33,10 @@ def batch(
 ) -> None:
     """Answer all requests of a file; go on later where it was stopped."""
     # Here, because the other commands do without a manager.
-    from flyllm._batch.stops import Budget
     from flyllm.cli.batch.row import Defaults
     from flyllm.cli.batch.session import Session
     from flyllm.cli.batch.source import Reading
+    from flyllm.observability.budget import Budget
 
     places = places_for(output, journal)
     _check_places(places, output, resume=resume, force=force)

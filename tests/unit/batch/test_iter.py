@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from flyllm._batch.options import BatchOptions
-from flyllm._batch.stops import Budget
 from flyllm.errors import BatchStoppedError, ConfigError, DeadlineExceededError, LLMError
+from flyllm.observability.budget import Budget
 from flyllm.request import GenerationRequest
 from flyllm.types import Attempt, LLMResponse, TokenUsage
 from tests.unit.batch.batches import HANG, iterated
@@ -160,7 +160,7 @@ def test_as_many_failures_as_allowed_stop_nothing() -> None:
 
 def costing(request: GenerationRequest) -> LLMResponse:
     usage = TokenUsage(60, 40, 100)
-    attempt = Attempt(1, 0, "i", "openai", "m", 0.0, 0.0, 0.0, "success", usage=usage)
+    attempt = Attempt(1, 0, "i", "openai", "m", 0.0, 0.0, 0.0, "success", usage=usage, cost=0.25)
     return LLMResponse("ok", usage=usage, attempts=(attempt, attempt), cost=0.5)
 
 
@@ -173,7 +173,7 @@ def test_a_batch_stops_when_its_tokens_are_spent() -> None:
 
 
 def test_a_batch_stops_when_its_money_is_spent() -> None:
-    """As the responses' costs say."""
+    """Of all attempts: two of 0.25 for each response here."""
     seen: list[LLMResponse] = []
     with pytest.raises(BatchStoppedError, match=r"budget of 2 is used up"):
         seen.extend(iterated((str(n) for n in range(1000)), costing, budget=Budget(cost=2.0), window=1))

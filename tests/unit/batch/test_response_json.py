@@ -43,6 +43,8 @@ ATTEMPTS = st.builds(
     request_id=NAME,
     usage=USAGES,
     chosen_because=TEXT,
+    first_content=st.none() | SECONDS,
+    cost=st.none() | SECONDS,
 )
 PARTS = {
     "content": TEXT,
@@ -62,6 +64,7 @@ PARTS = {
     "index": COUNT,
     "custom_id": NAME,
     "cost": st.none() | SECONDS,
+    "id": TEXT,
 }
 RESPONSES = st.builds(LLMResponse, **PARTS)
 

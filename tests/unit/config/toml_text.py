@@ -143,12 +143,18 @@ def valid_documents(draw: st.DrawFn) -> dict[str, Any]:
     optional = [key for key in VALID_PROVIDER if key not in ("type", "model", "api_key", "name")]
     providers = [
         {key: draw(VALID_PROVIDER[key]) for key in ("type", "model", "api_key")}
-        | _some(draw, VALID_PROVIDER, *optional)
+        | _priced(_some(draw, VALID_PROVIDER, *optional))
         | {"name": f"instance {number}", "tasks": names}
         for number in range(draw(st.integers(1, 3)))
     ]
     settings = _some(draw, VALID_SETTINGS, *VALID_SETTINGS)
     return {"settings": settings, "tasks": tasks, "providers": providers}
+
+
+def _priced(provider: dict[str, Any]) -> dict[str, Any]:
+    """Return `provider` with a whole price if it has a part of one."""
+    parts = {"input_cost", "output_cost", "cached_input_cost"} & set(provider)
+    return {"input_cost": 1, "output_cost": 2} | provider if parts else provider
 
 
 def _some(draw: st.DrawFn, values: Mapping[str, st.SearchStrategy[Any]], *keys: str) -> dict[str, Any]:

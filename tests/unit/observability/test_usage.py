@@ -75,3 +75,15 @@ def test_the_table_is_the_originals() -> None:
 def test_a_table_without_rows_is_its_head() -> None:
     """A manager that has done nothing prints an empty table."""
     assert len(usage_table([]).splitlines()) == 3
+
+
+def test_a_table_has_costs_where_any_is_known() -> None:
+    """In a column behind FlyLLM's; an instance without a price says so."""
+    rows = [(0, "openai", "gpt-4o-mini", TokenUsage(12, 34, 46)), (1, "ollama", "llama3", TokenUsage(1, 2, 3))]
+    assert usage_table(rows, {0: None, 1: None}) == usage_table(rows)
+    assert [line[87:] for line in usage_table(rows, {0: 0.5, 1: None}).splitlines()[1:]] == [
+        "Total Tokens    Cost",
+        "-" * 21,
+        "46              0.500000",
+        "3               unknown",
+    ]

@@ -31,6 +31,7 @@ TABLE = [
     ("ConfigError", True, PROVIDER, NONE, None, {"counted"}),
     ("MissingDependencyError", True, PROVIDER, NONE, None, {"counted"}),
     ("BatchStoppedError", False, WHOLE, NONE, None, {"counted"}),
+    ("BudgetExceededError", False, WHOLE, NONE, None, {"counted"}),
     ("NoInstanceError", False, WHOLE, NONE, None, {"counted"}),
     ("DeadlineExceededError", False, WHOLE, NONE, None, {"counted"}),
     ("ManagerClosedError", False, WHOLE, NONE, None, {"counted"}),

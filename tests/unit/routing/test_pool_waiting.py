@@ -18,7 +18,7 @@ from flyllm._resilience.deadline import Deadline
 from flyllm._routing.lease import Lease, Report
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
-from flyllm._routing.scheduler import Waiter
+from flyllm._routing.waiter import Waiter
 from flyllm.errors import (
     AuthenticationError,
     DeadlineExceededError,

@@ -1,0 +1,23 @@
+"""A request in the queue for an instance."""
+
+import math
+
+from flyllm._routing.lease import Lease
+from flyllm._routing.route import Route
+from flyllm.errors import LLMError
+
+
+class Waiter:
+    """A request in the queue, from when it `arrived` to its deadline. Settled once `lease` or `error` is set."""
+
+    __slots__ = ("arrived", "error", "lease", "route", "until")
+
+    def __init__(self, route: Route, arrived: float, until: float = math.inf) -> None:
+        self.route, self.arrived, self.until = route, arrived, until
+        self.lease: Lease | None = None
+        self.error: LLMError | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is decided what becomes of the request."""
+        return self.lease is not None or self.error is not None
