@@ -34,7 +34,7 @@ _PROVIDERS = """\
 #   rpm = 500                   requests, and with tpm tokens, that the key is granted a minute
 #   max_concurrency = 16        requests at once
 #   priority = 1                a backup, for when none of priority 0 can answer
-#   input_cost = 0.25           price of a million tokens, and output_cost, for budgets and bills
+#   input_cost = 0.25           price of a million tokens, goes with output_cost; for budgets and bills
 #   params = { temperature = 0.2 }"""
 
 _OTHERS = """\
