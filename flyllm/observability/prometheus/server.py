@@ -1,6 +1,7 @@
 """The metrics on a port of their own, for programs that serve no HTTP."""
 
 import errno
+import logging
 import socket
 import threading
 from socketserver import TCPServer, ThreadingMixIn
@@ -13,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from flyllm._fork import after_fork
 from flyllm.errors import ConfigError
 from flyllm.observability.prometheus.exposition import metrics_app
+
+logger = logging.getLogger("flyllm.metrics")
 
 _POLL = 0.1
 """Seconds that `close` may take."""
@@ -42,9 +45,8 @@ class MetricsServer:
         self._closing = threading.Lock()  # guards _open, and is held until all is closed
         self._open = True
         self.host, self.port = host, self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL,), name="flyllm-metrics-server", daemon=True
-        )
+        # A method of ours: this lives as long as the thread, also where nobody keeps it.
+        self._thread = threading.Thread(target=self._serve, name="flyllm-metrics-server", daemon=True)
         self._thread.start()
         after_fork(self, MetricsServer._let_go)
 
@@ -69,6 +71,9 @@ class MetricsServer:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    def _serve(self) -> None:
+        self._server.serve_forever(_POLL)
+
     def _let_go(self) -> None:
         """Leave the port to the parent, whose thread serves it."""
         self._closing, self._open = threading.Lock(), False
@@ -82,6 +87,9 @@ class _Server(ThreadingMixIn, WSGIServer):
         TCPServer.server_bind(self)  # past the inherited one, which asks a name server who we are
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        logger.debug("a client of the metrics went away", exc_info=True)
 
 
 class _Server6(_Server):
