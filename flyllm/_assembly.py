@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
@@ -17,6 +17,7 @@ from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.patience import StreamLimits
 from flyllm._execution.reaper import Reaper
 from flyllm._execution.streams import Streams
+from flyllm._fork import imports
 from flyllm._routing.instance import DEFAULT_CONCURRENCY, Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.price import Price
@@ -139,10 +140,8 @@ def _metrics(config: ManagerConfig, pool: Pool) -> "PrometheusObserver | None":
     if config.metrics is False:
         return None
     registry = None if config.metrics is True else config.metrics
-    observer: PrometheusObserver = import_module("flyllm.observability.prometheus").PrometheusObserver(
-        pool.snapshot, [task.name for task in config.tasks], registry
-    )
-    return observer
+    make: type[PrometheusObserver] = _extra("flyllm.observability.prometheus").PrometheusObserver
+    return make(pool.snapshot, [task.name for task in config.tasks], registry)
 
 
 def _behind_threads(config: ManagerConfig, observers: Sequence[object]) -> list[object]:
@@ -153,8 +152,14 @@ def _behind_threads(config: ManagerConfig, observers: Sequence[object]) -> list[
     if config.debug_folder:
         ours.append(DebugFiles(config.debug_folder, prompts=config.debug_prompts))
     if config.opentelemetry:
-        ours.append(import_module("flyllm.observability.opentelemetry").OpenTelemetryObserver())
+        ours.append(_extra("flyllm.observability.opentelemetry").OpenTelemetryObserver())
     return [*ours, *observers]
+
+
+def _extra(package: str) -> Any:
+    """Return a package of ours that needs one of an extra, which is imported only where it is wanted."""
+    with imports:
+        return import_module(package)
 
 
 def _pool(config: ManagerConfig, clock: Clock) -> Pool:

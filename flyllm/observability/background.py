@@ -9,11 +9,11 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from flyllm._clock import SystemClock
 from flyllm._fork import after_fork
@@ -29,7 +29,11 @@ CAPACITY = 10_000
 _QUIET = 1.0
 """Seconds without an event after which the thread ends."""
 
+_LINGER = 0.01
+"""Seconds of rest when all is done: what comes meanwhile wakes nobody, which would cost more than most events."""
+
 _clock = SystemClock()
+E = TypeVar("E")
 
 
 class Background:
@@ -48,22 +52,25 @@ class Background:
     def on_start(self, event: AttemptStart) -> None:
         """Queue the beginning of an attempt."""
         if self._emitter.starts:
-            self._put(partial(self._emitter.start, event._replace(request=_as_it_is(event.request))))
+            request = _as_it_is(event.request)
+            self._put(self._emitter.start, event if request is event.request else event._replace(request=request))
 
     def on_attempt(self, event: AttemptEvent) -> None:
         """Queue an attempt."""
         if self._emitter.attempts:
-            self._put(partial(self._emitter.attempt, replace(event, request=_as_it_is(event.request))))
+            request = _as_it_is(event.request)
+            self._put(self._emitter.attempt, event if request is event.request else replace(event, request=request))
 
     def on_request(self, event: RequestEvent) -> None:
         """Queue a request."""
         if self._emitter.requests:
-            self._put(partial(self._emitter.request, replace(event, request=_as_it_is(event.request))))
+            request = _as_it_is(event.request)
+            self._put(self._emitter.request, event if request is event.request else replace(event, request=request))
 
     def on_instance(self, event: InstanceEvent) -> None:
         """Queue a change of an instance."""
         if self._emitter.instances:
-            self._put(partial(self._emitter.instance, event))
+            self._put(self._emitter.instance, event)
 
     def close(self, seconds: float) -> None:
         """Wait until what is queued has been handed over, at most `seconds`, and end the thread.
@@ -74,6 +81,7 @@ class Background:
             return
         until = _clock.monotonic() + seconds
         while not self._queue.empty() or self._busy.locked():
+            self._closing.set()
             self._queue.put(None)
             self._start()
             left = min(max(until - _clock.monotonic(), 0.0), threading.TIMEOUT_MAX)
@@ -84,7 +92,8 @@ class Background:
 
     def _begin(self) -> None:
         self._emitter = Emitter([self._observer])
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Context, Callable[[Any], None], Any] | None] = SimpleQueue()
+        self._closing = threading.Event()  # set while somebody waits for the end
         self._busy = threading.Lock()  # held by the thread from its start to its end, so that there is one at most
         self._counting = threading.Lock()  # guards _dropped
         self._dropped = 0
@@ -95,12 +104,12 @@ class Background:
         at_exit.let_go(self)
         self._begin()
 
-    def _put(self, work: Callable[[], None]) -> None:
+    def _put(self, take: Callable[[E], None], event: E) -> None:
         # Threads that ask at the same time may all put: the bound is exceeded by their number at most.
         if self._queue.qsize() >= self._capacity:
             self._drop()
         else:
-            self._queue.put(partial(copy_context().run, work))
+            self._queue.put((copy_context(), take, event))
             self._start()
 
     def _drop(self) -> None:
@@ -154,8 +163,12 @@ class Background:
             while True:
                 if (work := self._queue.get(timeout=quiet)) is None:
                     quiet = 0.0
-                else:
-                    work()
+                    self._closing.clear()
+                    continue
+                context, take, event = work
+                context.run(take, event)
+                if quiet and self._queue.empty():
+                    self._closing.wait(_LINGER)
         self._worker = None
 
     def _rest(self) -> None:
