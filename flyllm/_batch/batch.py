@@ -11,15 +11,18 @@ from flyllm._batch.crew import Crew
 from flyllm._batch.display import display_for
 from flyllm._batch.engine import Course, Engine
 from flyllm._batch.executors import Executors, RemoteAnswer
+from flyllm._batch.inbox import Inbox
 from flyllm._batch.journal import Journal
 from flyllm._batch.options import WINDOW, BatchOptions
 from flyllm._batch.progress import Progress
-from flyllm._batch.stops import Budget, Stops
+from flyllm._batch.recorder import Recorder
+from flyllm._batch.stops import Stops
 from flyllm._batch.threads import Answer, Threads
 from flyllm._batch.watch import Watch
 from flyllm._clock import Clock
 from flyllm._resilience.deadline import Deadline
 from flyllm.errors import BatchStoppedError, DeadlineExceededError, LLMError
+from flyllm.observability.budget import Budget
 from flyllm.types import LLMResponse
 
 logger = logging.getLogger("flyllm.batch")
@@ -71,6 +74,7 @@ def _run(
         journal = stack.enter_context(Journal.open(options.journal)) if options.journal is not None else None
         deadline = Deadline.after(manager.clock, options.deadline)
         workers = options.max_workers or manager.workers
+        done = Inbox() if journal is None else Recorder(journal)
         course = Course(
             window=options.window or max(WINDOW, 4 * workers),
             ordered=options.ordered,
@@ -79,14 +83,14 @@ def _run(
             journal=journal,
             rest=rest,
         )
-        yield from Engine(iter(requests), _crew(manager, options, deadline, workers), course).responses()
+        yield from Engine(iter(requests), _crew(manager, options, deadline, workers, done), course).responses()
 
 
-def _crew(manager: BatchManager, options: BatchOptions, deadline: Deadline, workers: int) -> Crew:
+def _crew(manager: BatchManager, options: BatchOptions, deadline: Deadline, workers: int, done: Inbox) -> Crew:
     if options.executor is None:
-        return Threads(manager.answer(deadline), workers)
+        return Threads(manager.answer(deadline), workers, done)
     until = None if options.deadline is None else manager.clock.wall() + options.deadline
-    return Executors(options.executor, manager.answerer, until)
+    return Executors(options.executor, manager.answerer, until, done)
 
 
 def collect_batch(

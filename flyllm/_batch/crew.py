@@ -1,15 +1,15 @@
 """Who works on a batch: the seam between its engine and threads or another executor."""
 
-from queue import SimpleQueue
 from typing import Protocol
 
-from flyllm._batch.item import Done, Item
+from flyllm._batch.inbox import Inbox
+from flyllm._batch.item import Item
 
 
 class Crew(Protocol):
-    """Takes items and brings responses. All but the work itself happens in the thread of the batch's caller."""
+    """Takes items and brings responses. All but the work and its `done.put` happens in the caller's thread."""
 
-    done: "SimpleQueue[Done]"
+    done: Inbox
 
     def submit(self, item: Item) -> None:
         """Have `item` worked on; its response comes in `done`."""

@@ -6,7 +6,6 @@ responses, so that a slow source holds none of them up.
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty
 from typing import Any
@@ -30,7 +29,7 @@ class Course:
     Attributes:
         window: requests that are read and whose responses have not been handed over, at most.
         ordered: whether responses are handed over in the order of the requests.
-        journal: where responses are recorded before they are handed over; None for none.
+        journal: who knows the answers of earlier runs; None for nobody.
         rest: takes the responses that had come, and were not handed over, when the batch was interrupted.
     """
 
@@ -53,9 +52,9 @@ class Engine:
         self._exhausted = self._halted = False  # no more is read: there is none, or none is wanted
         self._stopped = False  # some were not sent
         self._broken: Exception | None = None  # the source's
-        self._settled: list[tuple[Item, LLMResponse, bool]] = []  # to be handed over; True: to be recorded before
-        self._early: dict[int, LLMResponse] = {}  # recorded, while earlier ones are missing
-        self._leaving: deque[LLMResponse] = deque()  # recorded, in the order in which they are handed over
+        self._settled: list[LLMResponse] = []  # come, while it is not yet known whether all of them are recorded
+        self._early: dict[int, LLMResponse] = {}  # to be handed over when earlier ones have come
+        self._leaving: deque[LLMResponse] = deque()  # to be handed over, in this order
         self._next = 0  # the next to hand over, where the order matters
 
     def responses(self) -> Iterator[LLMResponse]:
@@ -96,7 +95,7 @@ class Engine:
             return
         if known is not None:
             self._course.watch.finished(known, recalled=True)
-            self._settle(item, known, record=False)
+            self._settle(item, known)
             return
         self._working[index] = item
         self._course.watch.begun()
@@ -110,7 +109,7 @@ class Engine:
         for item in unsent:
             if self._working.pop(item.index, None) is not None:
                 error = self._course.stops.error(self._read)
-                self._settle(item, LLMResponse(error=error, task=item.request.task), record=False)
+                self._settle(item, LLMResponse(error=error, task=item.request.task))
 
     def _looked_up(self, index: int, request: GenerationRequest) -> tuple[Item, LLMResponse | None]:
         """Return the item of a request, and its response where the journal has one."""
@@ -134,7 +133,7 @@ class Engine:
         except Empty:
             if not self._crew.alive() and self._crew.done.empty():
                 for item in list(self._working.values()):
-                    self._take((item, LLMResponse(error=LLMError("the request was lost: its thread ended"))))
+                    self._crew.done.put((item, LLMResponse(error=LLMError("the request was lost: its thread ended"))))
 
     def _collect(self) -> None:
         while not self._crew.done.empty():
@@ -145,17 +144,17 @@ class Engine:
         if self._working.pop(item.index, None) is not None:
             self._course.stops.count(response)
             self._course.watch.finished(response)
-            self._settle(item, response, record=item.entry is not None)
+            self._settle(item, response)
 
-    def _settle(self, item: Item, response: LLMResponse, *, record: bool) -> None:
-        response = replace(response, index=item.index, custom_id=item.request.custom_id)
-        self._settled.append((item, response, record))
+    def _settle(self, item: Item, response: LLMResponse) -> None:
+        self._settled.append(replace(response, index=item.index, custom_id=item.request.custom_id))
 
     def _ready(self) -> Iterator[LLMResponse]:
         """Yield what can be handed over now, all of it recorded."""
         self._collect()
         self._course.watch.show(len(self._working))
-        responses = self._record()
+        self._crew.done.check()
+        responses, self._settled = self._settled, []
         if self._course.ordered:
             self._early.update((response.index or 0, response) for response in responses)
             responses = self._in_order()
@@ -164,19 +163,9 @@ class Engine:
             self._open -= 1
             yield self._leaving.popleft()
 
-    def _record(self) -> list[LLMResponse]:
-        fresh = [(item.entry, item.index, response) for item, response, record in self._settled if record]
-        if fresh and self._course.journal is not None:
-            self._course.journal.record(fresh)
-        settled, self._settled = self._settled, []
-        return [response for _, response, _ in settled]
-
     def _keep_rest(self) -> None:
         self._collect()
-        settled = [response for _, response, _ in self._settled]
-        with suppress(LLMError):  # the interruption is what the caller is to hear of
-            self._record()
-        self._course.rest.extend([*self._leaving, *self._early.values(), *settled])
+        self._course.rest.extend([*self._leaving, *self._early.values(), *self._settled])
 
     def _in_order(self) -> list[LLMResponse]:
         found = []

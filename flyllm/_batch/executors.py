@@ -4,11 +4,13 @@ import pickle
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from functools import cached_property, partial
-from queue import SimpleQueue
 
-from flyllm._batch.item import Done, Item
+from flyllm._batch.inbox import Inbox
+from flyllm._batch.item import Item
 from flyllm.errors import DeadlineExceededError, LLMError
 from flyllm.request import GenerationRequest
 from flyllm.types import LLMResponse
@@ -55,17 +57,18 @@ class Executors:
     wall clock, the one that processes share; None means none.
     """
 
-    def __init__(self, executor: Executor, answerer: RemoteAnswer, until: float | None) -> None:
-        self.done: SimpleQueue[Done] = SimpleQueue()
+    def __init__(self, executor: Executor, answerer: RemoteAnswer, until: float | None, done: Inbox) -> None:
+        self.done = done
         self._executor, self._answerer, self._until = executor, answerer, until
         self._futures: dict[Future[LLMResponse], Item] = {}
-        if not isinstance(executor, ThreadPoolExecutor):
+        self._here = isinstance(executor, ThreadPoolExecutor)
+        if not self._here:
             answerer.pickled  # noqa: B018 - raises here, once, rather than for every request
 
     def submit(self, item: Item) -> None:
         """Hand `item` to the executor."""
         try:
-            future = self._executor.submit(_answer, self._answerer, item.request, self._until)
+            future = self._submit(item.request)
         except Exception as exc:  # it is shut down or broken
             self.done.put((item, _lost(exc)))
             return
@@ -87,12 +90,21 @@ class Executors:
     def finish(self) -> None:
         """Leave the executor to its owner."""
 
+    def _submit(self, request: GenerationRequest) -> "Future[LLMResponse]":
+        asked = (self._answerer, request, self._until)
+        if self._here:  # in this context, with a trace's current span, say; to another process none can go
+            return self._executor.submit(copy_context().run, _answer, *asked)
+        return self._executor.submit(_answer, *asked)
+
     def _came(self, item: Item, future: "Future[LLMResponse]") -> None:
         try:
             response = future.result()
         except BaseException as exc:  # a process that died, a value that does not pickle, a cancelled future
             response = _lost(exc)
-        self.done.put((item, response))
+        if future.cancelled():
+            item = replace(item, entry=None)  # it was not sent: there is nothing to record
+        with suppress(Exception):  # the inbox tells the batch of it; the executor could only log it
+            self.done.put((item, response))
         self._futures.pop(future, None)
 
 

@@ -27,8 +27,8 @@ Result = tuple[Entry, int, LLMResponse]
 class Journal:
     """The results of earlier runs, and those of this one as they come.
 
-    One thread uses it at a time. It takes about 50 bytes of memory per result of earlier runs and 20 per request of
-    this one. Use it in a `with` statement, or `close` it.
+    Any thread may record; one thread does everything else. It takes about 50 bytes of memory per result of earlier runs
+    and 20 per request of this one. Use it in a `with` statement, or `close` it.
     """
 
     def __init__(self, file: JournalFile) -> None:
@@ -93,20 +93,19 @@ class Journal:
         return self._response(told)
 
     def record(self, results: Iterable[Result]) -> None:
-        """Have results written, all at once; they are on disk when it returns.
+        """Have results written, all at once, and with those of other threads; they are on disk when it returns.
 
         Raises LLMError where that fails, as with a full disk; what was recorded before is safe.
         """
         lines = [result_line(*result) for result in results]
         if lines:
             self._file.append(b"".join(lines))
-            self._counts.recorded += len(lines)
 
     def close(self) -> None:
         """Close the file, and log what there is to tell about the run."""
         if self._file.is_open:
             self._file.close()
-            self._counts.report(self._file.path, len(self._places))
+            self._counts.report(self._file.path, len(self._places), self._file.appended)
 
     def __enter__(self) -> Self:
         return self

@@ -22,13 +22,18 @@ _sync = getattr(os, "fdatasync", os.fsync)
 class JournalFile:
     """An open journal, locked for as long as it is. A forked child lets go of it and cannot use it.
 
-    `path` is its name for messages. Any thread may use it.
+    `path` is its name for messages, `appended` the number of lines since it was opened. Any thread may use it.
     """
 
     def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self._fd, self._end = fd, 0
-        self._lock = threading.Lock()  # guards the file's position and its end; held over I/O, which needs both
+        self.appended = 0
+        self._waiting: dict[object, bytes] = {}  # lines to append, in the order in which they came
+        # Guards the file, its position and end, and `appended`, over the I/O as well: nobody may come between a
+        # position and what is written there, and those who wait for it meanwhile have their lines written together.
+        # Nothing else is locked under it. Reentrant: garbage collection may close an abandoned batch in any thread.
+        self._lock = threading.RLock()
         after_fork(self, JournalFile._let_go)
 
     @classmethod
@@ -74,18 +79,23 @@ class JournalFile:
             raise LLMError(f"{self._name} cannot be read: {self._reason(exc)}") from exc
 
     def append(self, lines: bytes) -> None:
-        """Write whole lines; they are on disk when it returns.
+        """Write whole lines, together with those of other threads; they are on disk when it returns.
 
         Raises LLMError when that cannot be had. Of lines that were written in part the whole ones stay.
         """
+        ticket = object()
+        self._waiting[ticket] = lines
         try:
             with self._lock:
-                self._append(lines)
+                if ticket in self._waiting:
+                    self._append_waiting()
         except OSError as exc:
             raise LLMError(
                 f"{self._name} cannot be written: {self._reason(exc)}. What was recorded before is safe; run the batch "
                 "again with the same journal to go on from there"
             ) from exc
+        finally:
+            self._waiting.pop(ticket, None)
 
     def cut(self, offset: int) -> None:
         """Remove what begins at `offset`."""
@@ -105,7 +115,7 @@ class JournalFile:
 
     def _let_go(self) -> None:
         # The lock is the parent's for as long as any process has the file open.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.close()
 
     def _begin(self) -> None:
@@ -127,6 +137,15 @@ class JournalFile:
         os.lseek(self._fd, 0, os.SEEK_SET)
         with open(self._fd, "rb", closefd=False) as reader:
             return reader.readline(_LONGEST_FIRST_LINE)
+
+    def _append_waiting(self) -> None:
+        """Write for all who wait. Where that fails, each of them tries it again, to hear of it or to succeed."""
+        group = self._waiting.copy()
+        lines = b"".join(group.values())
+        self._append(lines)
+        self.appended += lines.count(b"\n")
+        for ticket in group:
+            self._waiting.pop(ticket, None)
 
     def _append(self, lines: bytes) -> None:
         found = os.fstat(self._fd)

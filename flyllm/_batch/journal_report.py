@@ -35,15 +35,14 @@ class Counts:
     recalled: int = 0
     failed: int = 0
     changed: Few = field(default_factory=Few)
-    recorded: int = 0
 
-    def report(self, path: str, known: int) -> None:
-        """Log it, for a journal that had `known` results at the beginning."""
+    def report(self, path: str, known: int, recorded: int) -> None:
+        """Log it, for a journal that had `known` results at the beginning and got `recorded` more."""
         logger.info(
             "the journal %r: %d answers recalled, %d results recorded; %d failures of earlier runs counted as missing",
             path,
             self.recalled,
-            self.recorded,
+            recorded,
             self.failed,
         )
         if self.changed.count:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from flyllm._batch.batch import BatchManager, OnResult, collect_batch, run_batch
 from flyllm._batch.display import OnProgress
 from flyllm._batch.options import BatchOptions
-from flyllm._batch.stops import Budget
+from flyllm.observability.budget import Budget
 from flyllm.request import GenerationRequest
 from flyllm.types import LLMResponse
 
@@ -82,8 +82,8 @@ class BatchMethods:
             max_workers: threads at most; None: the configuration's, then what the instances can bear, up to 256.
             deadline: seconds for the whole batch; None means none. Requests without a timeout have no other limit.
             progress: True shows a bar or lines on stderr; a function is called with a `BatchProgress` now and then.
-            journal: a file to which every response is written before it is yielded; with it again, only requests
-                without an answer there are sent. They are known by `custom_id`, or else by their content.
+            journal: a file to which every response is written before its thread begins another request; with it
+                again, only requests without an answer there are sent. They are known by `custom_id`, or by content.
             max_failures: stop when more requests than this have failed; None means never.
             budget: stop when so much is spent.
             executor: where to work instead of threads of this process. For other processes the manager must pickle:

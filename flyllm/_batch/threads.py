@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from queue import SimpleQueue
+from contextvars import copy_context
 
-from flyllm._batch.item import Done, Item
+from flyllm._batch.inbox import Inbox
+from flyllm._batch.item import Item
 from flyllm._batch.todo import Todo
 from flyllm._scope import CalledOff, Scope
 from flyllm.errors import LLMError
@@ -27,8 +28,8 @@ Answer = Callable[[GenerationRequest, AbstractContextManager[None]], LLMResponse
 class Threads:
     """A `Crew` of at most `most` threads of this process."""
 
-    def __init__(self, answer: Answer, most: int) -> None:
-        self.done: SimpleQueue[Done] = SimpleQueue()
+    def __init__(self, answer: Answer, most: int, done: Inbox) -> None:
+        self.done = done
         self._answer, self._most = answer, most
         self._executor = ThreadPoolExecutor(most, thread_name_prefix="flyllm-batch")
         self._todo = Todo(most)
@@ -45,7 +46,8 @@ class Threads:
 
     def _start(self) -> None:
         try:
-            self._threads.append(self._executor.submit(self._work))
+            # In the context of the batch's caller, such as a trace's current span.
+            self._threads.append(self._executor.submit(copy_context().run, self._work))
         except RuntimeError as exc:  # no more threads, or the interpreter is about to exit
             logger.warning("the batch runs on %d threads instead of %d: %s", len(self._threads) or 1, self._most, exc)
             self._most, self._exit_watched = len(self._threads), False
@@ -88,7 +90,7 @@ class Threads:
             raise
         except BaseException as exc:  # no memory, or an observer that calls sys.exit()
             response = LLMResponse(error=LLMError(f"the request was lost: {type(exc).__name__}"))
-        self.done.put((item, response))
+        self.done.put((item, response))  # what it raises ends this thread
 
     def _exiting(self) -> bool:
         """Whether the interpreter has begun to exit.

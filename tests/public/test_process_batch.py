@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from flyllm.testing import ProviderSimulator
-from tests.public.processes import CANARY, ROOT, environment
+from tests.public.processes import CANARY, HANG, ROOT, environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 
@@ -84,3 +84,50 @@ def test_after_kill_9_only_what_is_missing_is_sent(tmp_path: Path) -> None:
         again = sum(asked.values()) - REQUESTS
         assert again <= KILLS * WORKERS
     assert CANARY not in journal.read_text()
+
+
+STUCK = """
+import itertools, os, sys, threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from flyllm import LLMManager
+
+url, journal, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+crew = {"executor": globals()[sys.argv[4]](workers)} if sys.argv[4:] else {"max_workers": workers}
+builder = LLMManager.builder().add_instance("openai", "model-1", "${BATCH_KEY}", endpoint=url)
+numbers = itertools.count()
+responses = builder.build().batch_iter((f"question {n}" for n in numbers), journal=journal, window=200, **crew)
+next(responses)
+print(next(numbers), flush=True)
+threading.Event().wait()
+"""
+"""A consumer that does not come back for its second response; it says how many requests were read before."""
+
+
+def lost(journal: Path, workers: int, *executor: str) -> int:
+    """Kill such a batch and all its processes under way; return how many requests were sent and are not recorded."""
+    with ProviderSimulator() as simulator:
+        server = simulator.add("openai", latency=0.3)  # meanwhile the window is filled
+        command = (sys.executable, "-c", STUCK, server.url, str(journal), str(workers), *executor)
+        pipe, env = subprocess.PIPE, environment(BATCH_KEY=CANARY)
+        with subprocess.Popen(command, stdout=pipe, text=True, cwd=ROOT, env=env, start_new_session=True) as process:
+            assert process.stdout
+            under_way = min(10 * workers, int(process.stdout.readline()) // 2)
+            server.set(latency=0.05)
+            for _ in range(int(HANG / 0.01)):
+                if server.count >= under_way:
+                    break
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGKILL)
+        assert server.count >= under_way
+        return server.count - len(journal.read_bytes().splitlines()[1:])
+
+
+@pytest.mark.parametrize("executor", [(), ("ThreadPoolExecutor",)], ids=["threads", "executor"])
+def test_a_consumer_that_never_comes_back_costs_no_more(tmp_path: Path, executor: tuple[str, ...]) -> None:
+    """The threads go on to fill the window, and of each at most the request that it is at is not on disk."""
+    assert lost(tmp_path / "run.jsonl", WORKERS, *executor) <= WORKERS
+
+
+def test_nor_does_it_with_other_processes(tmp_path: Path) -> None:
+    """Each may be at one request while the last one's answer is on its way, as is what the pool has queued for them."""
+    assert lost(tmp_path / "run.jsonl", 2, "ProcessPoolExecutor") <= 2 * 2 + 1

@@ -5,13 +5,16 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from flyllm import ConfigError, LLMError
+from flyllm._batch import journal_file
 from flyllm._batch.journal_file import JournalFile
 from flyllm._batch.journal_header import HEADER
+from tests.unit.batch.batches import HANG
 from tests.unit.batch.journals import size_limit
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
@@ -195,6 +198,81 @@ def test_a_full_disk_leaves_whole_lines(path: Path) -> None:
     file.append(b"three\n")
     file.close()
     assert path.read_bytes() == HEADER + b"one\ntwo\nthree\n"
+
+
+class Disk:
+    """Takes its time for the first `_sync`: until so many more threads have something to append."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, file: JournalFile, others: int) -> None:
+        self._file, self._others = file, others
+        self._really, self.syncs, self.reached = journal_file._sync, 0, threading.Event()
+        monkeypatch.setattr(journal_file, "_sync", self)
+
+    def __call__(self, fd: int) -> None:
+        self.syncs += 1
+        self.reached.set()
+        self._really(fd)
+        while self.syncs == 1 and len(self._file._waiting) <= self._others:
+            threading.Event().wait(0.001)
+
+
+def appended_at_once(file: JournalFile, disk: Disk, lines: list[bytes]) -> dict[bytes, LLMError | None]:
+    """What became of each line, all of which are appended by threads of their own, the first one first."""
+    found: dict[bytes, LLMError | None] = {}
+
+    def append(line: bytes) -> None:
+        try:
+            file.append(line)
+        except LLMError as error:
+            found[line] = error
+        else:
+            found[line] = None
+
+    threads = [threading.Thread(target=append, args=(line,)) for line in lines]
+    for thread in threads:
+        thread.start()
+        assert disk.reached.wait(HANG)
+    for thread in threads:
+        thread.join(HANG)
+    return found
+
+
+def test_what_threads_append_at_once_is_written_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one has the disk the others gather, and the next writes for all of them."""
+    file = JournalFile.open(path)
+    lines = [f"{n}\n".encode() for n in range(20)]
+    disk = Disk(monkeypatch, file, others=19)
+    assert appended_at_once(file, disk, lines) == dict.fromkeys(lines)
+    assert disk.syncs == 2
+    assert file.appended == 20
+    file.close()
+    assert sorted(path.read_bytes().splitlines(keepends=True)[1:]) == sorted(lines)
+
+
+@posix
+def test_of_what_is_written_together_each_hears_what_became_of_its_own(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long line that the disk has no room for costs a short one nothing."""
+    file = JournalFile.open(path)
+    file.append(b"first\n")
+    long, short = b"x" * 1000 + b"\n", [b"a\n", b"b\n", b"c\n"]
+    disk = Disk(monkeypatch, file, others=3)
+    with size_limit(len(HEADER) + 200):
+        found = appended_at_once(file, disk, [short[0], long, *short[1:]])
+    file.close()
+    assert [line for line, error in found.items() if error] == [long]
+    assert set(path.read_bytes().splitlines(keepends=True)) == {HEADER, b"first\n", *short}
+
+
+def test_a_journal_may_be_closed_by_a_thread_that_is_writing_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As garbage collection does with a batch that nobody holds any more: the write fails, and nothing hangs."""
+    file = JournalFile.open(path)
+    monkeypatch.setattr(journal_file, "_sync", lambda _: file.close())
+    file.append(b"one\n")
+    with pytest.raises(LLMError, match="it is closed"):
+        file.append(b"two\n")
+    assert path.read_bytes() == HEADER + b"one\n"
 
 
 @posix
