@@ -91,10 +91,9 @@ class Executors:
         """Leave the executor to its owner."""
 
     def _submit(self, request: GenerationRequest) -> "Future[LLMResponse]":
-        asked = (self._answerer, request, self._until)
         if self._here:  # in this context, with a trace's current span, say; to another process none can go
-            return self._executor.submit(copy_context().run, _answer, *asked)
-        return self._executor.submit(_answer, *asked)
+            return self._executor.submit(copy_context().run, _answer, self._answerer, request, self._until)
+        return self._executor.submit(_answer, self._answerer, request, self._until)
 
     def _came(self, item: Item, future: "Future[LLMResponse]") -> None:
         try:
