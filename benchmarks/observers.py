@@ -16,10 +16,12 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from flyllm.errors import MissingDependencyError
+from flyllm.observability.budget import Budget
 from flyllm.observability.debug_files import DebugFiles
 from flyllm.observability.events import AttemptEvent, AttemptStart, RequestEvent
 from flyllm.observability.logs import RequestLog
 from flyllm.observability.sinks import Sinks
+from flyllm.observability.spending import Spending
 from flyllm.observability.usage import UsageLedger
 from flyllm.request import GenerationRequest
 from flyllm.types import Attempt, LLMResponse, TokenUsage
@@ -62,6 +64,7 @@ Make = Callable[[str], object]
 
 QUICK: dict[str, Make] = {
     "usage": lambda folder: UsageLedger(["chat"]),
+    "budget": lambda folder: Spending(Budget(tokens=10**12, cost=1e12)),
     "log": lambda folder: RequestLog(),
     "prometheus": _prometheus,
 }
@@ -140,7 +143,11 @@ def _sinks(folder: str) -> dict[str, Sinks]:
     alone = {name: Sinks([each], []) for name, each in quick.items()}
     alone |= {name: Sinks([], [each]) for name, each in slow.items()}
     working = [each for each in slow.values() if not isinstance(each, _Idle)]
-    return {"": Sinks([], []), **alone, "all together": Sinks(list(quick.values()), working)}
+    together = {
+        "these four together": Sinks(list(quick.values()), []),
+        "all together": Sinks(list(quick.values()), working),
+    }
+    return {"": Sinks([], []), **alone, **together}
 
 
 def _row(name: str, rounds: Sequence[Cost], bare: Cost) -> str:
