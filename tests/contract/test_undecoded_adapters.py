@@ -57,6 +57,7 @@ def providers(server: ReplayServer) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ollama")  # reads SSL_CERT_FILE when it is imported, which another test may not yet have done
     for variable in ("MISTRAL_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "OLLAMA_API_KEY"):
         monkeypatch.setenv(variable, EVIL)
     for variable in ("CO_API_URL", "OLLAMA_HOST", "MISTRAL_OTLP_TRACES_ENDPOINT", "HTTP_PROXY", "http_proxy"):

@@ -22,7 +22,7 @@ FORK = """
 import json, os, signal, sys, threading, traceback
 from flyllm import LLMManager
 
-signal.alarm(40)
+signal.alarm(150)
 
 def tell(**facts):
     os.write(1, (json.dumps(facts) + "\\n").encode())
@@ -30,7 +30,7 @@ def tell(**facts):
 def forked(work, *args):
     child = os.fork()
     if child == 0:
-        signal.alarm(15)
+        signal.alarm(60)
         status = 1
         try:
             work(*args)
@@ -173,7 +173,7 @@ def batch():
 
 thread = threading.Thread(target=batch)
 thread.start()
-assert begun.wait(20)
+assert begun.wait(60)
 for number in range(5):
     children.append(forked(ask, under_test, f"child{number}", 5))
 tell(early=thread.is_alive())
@@ -206,7 +206,7 @@ def on_result(index, response):
         if child:
             children.append(child)
             return
-        signal.alarm(15)
+        signal.alarm(60)
         ask(under_test, f"child{index}", 2)
         sys.exit(0)
 
@@ -249,7 +249,7 @@ def child(way):
 
 thread = threading.Thread(target=batch)
 thread.start()
-assert begun.wait(20)
+assert begun.wait(60)
 await_all(*[forked(child, way) for way in ("closes the manager", "closes the stream", "drops both")])
 list(stream)
 thread.join()
@@ -341,7 +341,7 @@ while "openai" not in sys.modules:
     pass
 
 def child():
-    signal.alarm(4)
+    signal.alarm(30)
     ask(under_test, "child", 1)
 
 await_all(forked(child))

@@ -67,7 +67,7 @@ def missing(path: Path, numbers: range) -> list[int]:
     return [n for n, known in found.items() if known is None or not known.content.startswith(str(n))]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_what_was_reported_as_recorded_survives_kill_9(tmp_path: Path) -> None:
     """Again and again, with one journal."""
     path, draw, begin = tmp_path / "run.jsonl", random.Random(5), 0
@@ -78,7 +78,7 @@ def test_what_was_reported_as_recorded_survives_kill_9(tmp_path: Path) -> None:
         begin = reported + 100
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_ctrl_c_leaves_whole_lines(tmp_path: Path) -> None:
     """Wherever it hits: there is nothing to mend."""
     path, draw, begin = tmp_path / "run.jsonl", random.Random(6), 0

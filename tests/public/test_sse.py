@@ -30,8 +30,8 @@ from tests.public.web_servers import Browser, body, gunicorn, in_thread
 TEXT = 'One "two"\r\n\r\ndata: three\n\nevent: done\n\nand\u2028four, cinq é, 六 \U0001f3ee.'
 LONG = "word " * 2000
 """With a pause of a hundredth of a second between words it takes twenty seconds."""
-SOON = 3.0
-"""Seconds for what should take a tenth, on a busy machine."""
+SOON = 20.0
+"""Seconds for what should take a tenth of one, on a busy machine."""
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -134,7 +134,7 @@ def test_a_failure_before_the_first_content_is_the_views(port: int, upstream: Si
 
 
 @pytest.mark.parametrize(
-    ("limit", "kind"), [({"idle_timeout": 0.2}, b"RequestError"), ({"timeout": 0.4}, b"DeadlineExceededError")]
+    ("limit", "kind"), [({"idle_timeout": 0.2}, b"RequestError"), ({"timeout": 2.0}, b"DeadlineExceededError")]
 )
 def test_a_silent_upstream_ends_at_the_requests_limits(
     manager: LLMManager, upstream: SimulatedProvider, limit: dict[str, float], kind: bytes

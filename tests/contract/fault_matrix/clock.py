@@ -15,11 +15,16 @@ class FastClock(SystemClock):
     def __init__(self, speed: float) -> None:
         super().__init__()
         self.speed = speed
+        self._skipped = 0.0
         self.interrupt: BaseException | None = None
 
     def monotonic(self) -> float:  # type: ignore[override]
         """Return fast seconds."""
-        return time.monotonic() * self.speed
+        return time.monotonic() * self.speed + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Let fast seconds pass at once. A wait under way does not notice."""
+        self._skipped += seconds
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait for `timeout` fast seconds at most."""

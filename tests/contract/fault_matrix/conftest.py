@@ -12,9 +12,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "row(*numbers): the rows of the fault matrix that a test proves")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _sdks() -> None:
-    """Import the SDKs ahead of the first test, which may measure time."""
+def pytest_collection_finish() -> None:
+    """Import the SDKs ahead of the first test, which measures time: on a busy machine that alone may be a minute."""
     for name in FLEET:
         importlib.import_module(name)
 

@@ -15,7 +15,7 @@ from flyllm import (
 from flyllm.testing import Behaviour, ErrorKind, Reply
 from tests.contract.fault_matrix.invariants import CANARY
 from tests.contract.fault_matrix.rows import row
-from tests.contract.fault_matrix.world import World
+from tests.contract.fault_matrix.world import STILL, World
 
 ECHO = f"Incorrect API key provided: sk-CANARY0-{CANARY}0."
 
@@ -31,7 +31,7 @@ ECHO = f"Incorrect API key provided: sk-CANARY0-{CANARY}0."
 )
 def test_an_instance_that_cannot_serve_is_asked_once(way: str, kind: ErrorKind) -> None:
     """One wire tells that a key, an account or a model is no use; all requests are answered by the others."""
-    with World(3) as world:
+    with World(3, speed=STILL) as world:
         world.servers[0].fail(kind, times=None)
         world.send(way, 15)
         assert not world.failures
@@ -42,11 +42,12 @@ def test_an_instance_that_cannot_serve_is_asked_once(way: str, kind: ErrorKind) 
 @row(30)
 def test_a_key_that_is_fixed_is_found_out(way: str) -> None:
     """After a minute one request looks whether the key works now; if so, all is as before."""
-    with World(3, speed=120.0) as world:
+    with World(3, speed=STILL) as world:
         world.servers[0].set(keys={"another"})
         world.send(way, 6)
         assert world.servers[0].count == 1
         world.servers[0].set(keys=None)
+        world.clock.skip(60.0)
         world.until(way, lambda: world.servers[0].count >= 3)
         assert not world.failures
 
@@ -72,12 +73,12 @@ def test_where_no_key_works_the_error_comes_at_once(
     way: str, count: int, kind: ErrorKind, error: type[LLMError]
 ) -> None:
     """Nobody waits for keys to heal: the first request asks each instance once, later ones ask none."""
-    with World(*["openai", "anthropic", "openai"][:count], speed=1.0) as world:
+    with World(*["openai", "anthropic", "openai"][:count], speed=STILL) as world:
         for server in world.servers:
             server.fail(kind, times=None)
         results = world.send(way, 4)
         assert all(isinstance(result.error, error) for result in results)
-        assert all(result.seconds < 1.0 for result in results)
+        assert all(result.seconds < 20.0 for result in results)  # a busy machine; keys heal in a minute at the soonest
         assert world.wire <= count
 
 
@@ -100,7 +101,7 @@ def test_a_403_that_names_no_permission_ejects_nobody(way: str) -> None:
 @row(32)
 def test_two_such_403_in_a_row_eject(way: str) -> None:
     """Two different requests refused in a row: it is the key after all."""
-    with World(3) as world:
+    with World(3, speed=STILL) as world:
         world.servers[0].always(_refusal(None, "Forbidden."))
         world.send(way, 12)
         assert not world.failures

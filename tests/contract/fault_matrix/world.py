@@ -23,6 +23,12 @@ FLEET = ("openai", "groq", "anthropic")
 SPEED = 20.0
 """How much faster a world's clock runs where a test does not say: pauses shrink, socket timeouts do not."""
 
+STILL = 0.01
+"""The speed of a clock on which nobody's cool-down ends during a test, however long a busy machine takes for it."""
+
+PATIENCE = 300.0
+"""Real seconds of a request's deadline and of `max_stall` where a test sets none: it is not about being late."""
+
 Part = str | RawServer
 
 
@@ -78,7 +84,8 @@ class World:
             url = server.url if server is not None else part
             options = {"endpoint": url, "model": "model-1", **each, **only.get(number, {})}
             builder.add_instance(provider, options.pop("model"), f"sk-CANARY{number}-{CANARY}{number}", **options)
-        for name, value in settings.items():
+        patience = PATIENCE * max(1.0, self.clock.speed)
+        for name, value in {"timeout": patience, "max_stall": patience, **settings}.items():
             getattr(builder, name)(value)
         return with_clock(builder.build(), self.clock, observers)
 
@@ -150,7 +157,7 @@ class World:
         times = [request.time for request in self.servers[server].requests]
         return [(later - earlier) * self.clock.speed for earlier, later in pairwise(times)]
 
-    def until(self, way: str, condition: Callable[[], bool], seconds: float = 3.0) -> None:
+    def until(self, way: str, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Send requests, one by one, until a condition holds, at most for so many real seconds."""
         end = time.monotonic() + seconds
         while not condition():
