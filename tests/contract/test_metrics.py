@@ -3,9 +3,9 @@
 import gzip
 import http.client
 import json
+import os
 import socket
 import struct
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
