@@ -12,6 +12,7 @@ Map of the package, from what users touch down to what it stands on:
     providers       one adapter per API over the official SDKs, and the registry of all providers
     _resilience     what a failure means; backoff, deadlines, tenacity
     observability   events and their sinks: usage and cost, logs, metrics, traces, debug files
+    tools           Python functions as tools of a model
     request, types, tasks, errors   the values users hand in and get back
 
 Importing the package imports none of this: names load on first use, an SDK when its first instance is used.
@@ -50,16 +51,20 @@ if TYPE_CHECKING:
         RequestError,
         ServerError,
         StreamInterruptedError,
+        ToolRoundsExceededError,
     )
     from flyllm.manager import LLMManager
     from flyllm.observability.budget import Budget
     from flyllm.observability.console_log import use_logging
     from flyllm.observability.events import AttemptEvent, AttemptStart, InstanceEvent, Observer, RequestEvent
     from flyllm.observability.usage.report import AttemptCounts, RequestCounts, Spent, UsageEntry, UsageReport
-    from flyllm.request import GenerationRequest, RequestBuilder
+    from flyllm.request import EmbeddingRequest, GenerationRequest, RequestBuilder
     from flyllm.tasks import TaskDefinition
+    from flyllm.tools.run import ToolRun
+    from flyllm.tools.tool import Tool, tool_schema
     from flyllm.types import (
         Attempt,
+        EmbeddingResponse,
         FinishReason,
         LLMResponse,
         ModelInfo,
@@ -98,16 +103,20 @@ _HOMES = {
         "RequestError",
         "ServerError",
         "StreamInterruptedError",
+        "ToolRoundsExceededError",
     ),
     "flyllm.manager": ("LLMManager",),
     "flyllm.observability.budget": ("Budget",),
     "flyllm.observability.console_log": ("use_logging",),
     "flyllm.observability.events": ("AttemptEvent", "AttemptStart", "InstanceEvent", "Observer", "RequestEvent"),
     "flyllm.observability.usage.report": ("AttemptCounts", "RequestCounts", "Spent", "UsageEntry", "UsageReport"),
-    "flyllm.request": ("GenerationRequest", "RequestBuilder"),
+    "flyllm.request": ("EmbeddingRequest", "GenerationRequest", "RequestBuilder"),
     "flyllm.tasks": ("TaskDefinition",),
+    "flyllm.tools.run": ("ToolRun",),
+    "flyllm.tools.tool": ("Tool", "tool_schema"),
     "flyllm.types": (
         "Attempt",
+        "EmbeddingResponse",
         "FinishReason",
         "LLMResponse",
         "ModelInfo",
@@ -141,6 +150,8 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthError",
     "DeadlineExceededError",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
     "FinishReason",
     "GenerationRequest",
     "InstanceEvent",
@@ -173,11 +184,15 @@ __all__ = [
     "StreamInterruptedError",
     "TaskDefinition",
     "TokenUsage",
+    "Tool",
     "ToolCall",
     "ToolCallDelta",
+    "ToolRoundsExceededError",
+    "ToolRun",
     "UsageEntry",
     "UsageReport",
     "__version__",
+    "tool_schema",
     "use_logging",
 ]
 

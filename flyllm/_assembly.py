@@ -12,6 +12,7 @@ from flyllm._clock import Clock, SystemClock
 from flyllm._execution.attempt import Attempts
 from flyllm._execution.call import Call
 from flyllm._execution.closing import CUT, wind_down
+from flyllm._execution.embedding import Embeddings
 from flyllm._execution.jobs import Jobs
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.patience import StreamLimits
@@ -54,6 +55,7 @@ class Runtime:
     jobs: Jobs
     call: Call
     streams: Streams
+    embeddings: Embeddings
     usage: UsageLedger
     spending: Spending
     metrics: "PrometheusObserver | None"
@@ -121,6 +123,7 @@ def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clo
         jobs=Jobs(clock, config.tasks, config.timeout),
         call=Call(loop, clock, emitter),
         streams=Streams(loop, clock, emitter, reaper, scope, limits),
+        embeddings=Embeddings(loop, clock, emitter),
         usage=usage,
         spending=spending,
         metrics=metrics,

@@ -7,6 +7,7 @@
     ├── DeadlineExceededError     the request's time ran out
     ├── BatchStoppedError         a batch ended before this request was sent, as its caller wanted
     ├── BudgetExceededError       the manager's budget is spent; nothing was sent
+    ├── ToolRoundsExceededError   `run_tools` made `max_rounds` requests and the model still calls functions (`run`)
     ├── ManagerClosedError        the manager was closed before or while the request ran
     └── ProviderError             an attempt failed at one instance
         ├── RequestError          transport: no connection, cut, timed out (`sent` says whether it may have arrived)
@@ -30,6 +31,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from flyllm.tools.run import ToolRun
     from flyllm.types import Attempt, TokenUsage
 
 
@@ -42,6 +44,7 @@ class LLMError(Exception):
         request_id: the provider's id of the failed call, to quote to its support.
         retry_after: seconds the provider asked to wait.
         attempts: the ledger, one `Attempt` per wire call made for the request, in order.
+        run: what `run_tools` had come to before, with its own ledger.
     """
 
     label: ClassVar[str] = "api_error"
@@ -54,6 +57,7 @@ class LLMError(Exception):
     request_id: str | None = None
     retry_after: float | None = None
     attempts: "tuple[Attempt, ...]" = ()
+    run: "ToolRun | None" = None
 
     def __init__(self, message: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -128,6 +132,12 @@ class BudgetExceededError(LLMError):
     """The manager's `budget_cost` or `budget_tokens` is spent; new requests are refused until it is raised or reset."""
 
     label = "rate_limit"  # as where the provider's own spend limit is reached
+
+
+class ToolRoundsExceededError(LLMError):
+    """The model still calls functions after `max_rounds` requests. `run` has the conversation before the last answer,
+    whose calls (`run.response.tool_calls`) were not made.
+    """
 
 
 class ManagerClosedError(LLMError):

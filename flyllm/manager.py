@@ -17,7 +17,10 @@ from flyllm._batch.threads import Answer
 from flyllm._execution.asking import as_request, asked
 from flyllm._execution.attempt import unforeseen
 from flyllm._execution.closing import GRACE
+from flyllm._execution.embed_methods import EmbedMethods
 from flyllm._execution.stream import ResponseStream
+from flyllm._execution.tool_methods import ToolMethods
+from flyllm._execution.tool_rounds import ToolRounds
 from flyllm._fork import after_fork
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import InstanceSnapshot
@@ -29,14 +32,14 @@ from flyllm.config.validate import validated
 from flyllm.errors import ConfigError, LLMError, ManagerClosedError
 from flyllm.observability.budget import Budget
 from flyllm.observability.usage import UsageLedger, UsageMethods, UsageReport
-from flyllm.request import GenerationRequest
-from flyllm.types import LLMResponse, ModelInfo, ProviderType
+from flyllm.request import EmbeddingRequest, GenerationRequest
+from flyllm.types import EmbeddingResponse, LLMResponse, ModelInfo, ProviderType
 
 MODEL_LIST_TIMEOUT = 30.0
 """Seconds for one provider's model list."""
 
 
-class LLMManager(BatchMethods, UsageMethods):
+class LLMManager(BatchMethods, EmbedMethods, UsageMethods, ToolMethods):
     """Spreads requests over instances (provider + model + key), with routing, retries and failover.
 
     Made by `LLMManager.builder()` or `from_config_file`, `from_config_str`, `from_config`. All methods may be called
@@ -215,6 +218,10 @@ class LLMManager(BatchMethods, UsageMethods):
             instances[number] = replace(instances[number], enabled=enabled)
             self._config = replace(self._config, instances=tuple(instances))
 
+    def _embed(self, request: EmbeddingRequest) -> EmbeddingResponse:
+        self._refuse_if_closed()
+        return self._runtime.embeddings.run(self._runtime.jobs.embedding(request))
+
     def _respond(self, request: GenerationRequest | str) -> LLMResponse:
         return _contained(lambda: self._run(as_request(request)))
 
@@ -224,6 +231,11 @@ class LLMManager(BatchMethods, UsageMethods):
 
     def _ledger(self) -> UsageLedger:
         return self._runtime.usage
+
+    def _for_tools(self) -> ToolRounds:
+        self._refuse_if_closed()
+        keys = [instance.api_key for instance in self._config.instances]
+        return ToolRounds(self._runtime.jobs, self._runtime.call, keys)
 
     def _for_batches(self) -> BatchManager:
         return BatchManager(

@@ -1,6 +1,6 @@
 """What users ask: a request, immutable and picklable, and its fluent builder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -31,7 +31,9 @@ class GenerationRequest:
         messages: a conversation in the chat-completions shape: dicts with role system, user, assistant or tool.
         system: a system prompt, put before the messages.
         provider_params: extra parameters per provider name, applied only where the request lands there.
-        tools, tool_choice: functions in the chat-completions shape.
+        tools: what the model may call: Python functions, dicts in the chat-completions shape, or a mixture. A function
+            is told to the model by its signature and docstring (see `Tool`) and called by `run_tools` only.
+        tool_choice: in the chat-completions shape: "auto", "none", "required" or a dict that names one function.
         response_format: in the chat-completions shape, e.g. {"type": "json_schema", "json_schema": {...}}.
         timeout: seconds over waiting, retries and all attempts; None takes the task's, then the manager's.
         hedge: make a second attempt at another instance when the first one takes unusually long (longer than 95 of
@@ -54,7 +56,7 @@ class GenerationRequest:
     messages: Sequence[Mapping[str, Any]] | None = None
     system: str | None = None
     provider_params: Mapping[str, Mapping[str, Any]] | None = None
-    tools: Sequence[Mapping[str, Any]] | None = None
+    tools: Sequence[Mapping[str, Any] | Callable[..., Any]] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     timeout: float | None = None
@@ -70,6 +72,17 @@ class GenerationRequest:
     def builder(prompt: str = "") -> "RequestBuilder":
         """Start a fluent request: `GenerationRequest.builder("Hi").task("chat").max_tokens(50).build()`."""
         return RequestBuilder(GenerationRequest(prompt))
+
+
+EMBEDDING_PARAMS = (*COMMON_PARAMS, "dimensions")
+"""Those that flyllm knows where texts are embedded: all of them are translated or dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest(GenerationRequest):
+    """What observers see of `LLMManager.embed`: a request without a prompt, and with `texts` to embed."""
+
+    texts: tuple[str, ...] = ()
 
 
 class RequestBuilder:
@@ -109,6 +122,10 @@ class RequestBuilder:
     def messages(self, messages: Sequence[Mapping[str, Any]]) -> Self:
         """Set the conversation."""
         return self._set(messages=messages)
+
+    def tools(self, *tools: Mapping[str, Any] | Callable[..., Any]) -> Self:
+        """Set what the model may call: Python functions, or dicts in the chat-completions shape."""
+        return self._set(tools=tools)
 
     def provider_params(self, provider: str, **params: Any) -> Self:
         """Add parameters that apply only where the request lands at `provider`."""

@@ -1,8 +1,10 @@
 """The values that users get back. All are immutable and picklable."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, Self
 
 from flyllm.errors import LLMError
@@ -64,11 +66,46 @@ def _sum(a: int | None, b: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function the model wants called. `arguments` is the JSON text as the model wrote it."""
+    """A function the model wants called. `arguments` is the JSON text as the model wrote it.
+
+    `id` is the provider's, or flyllm's where it gave none. `extra_content` is what the provider wants back with the
+    call, such as Gemini's thought signature; None for nothing.
+    """
 
     id: str
     name: str
     arguments: str
+    extra_content: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+
+    def result(self, content: Any) -> dict[str, Any]:
+        """Return the message that tells the model what the call brought: text as it is, any other value as JSON.
+
+        Raises ValueError or TypeError for a value that has no JSON form.
+        """
+        text = content if isinstance(content, str) else _json(content)
+        return {"role": "tool", "tool_call_id": self.id, "content": text}
+
+    def _sent(self) -> dict[str, Any]:
+        function = {"name": self.name, "arguments": _object(self.arguments)}
+        extra = {"extra_content": self.extra_content} if self.extra_content else {}
+        return {"id": self.id, "type": "function", "function": function, **extra}
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:  # dates, dataclasses, models, ...; what pydantic does not know either becomes text
+        plain = import_module("pydantic_core").to_jsonable_python(value, fallback=str)
+        return json.dumps(plain, ensure_ascii=False)
+
+
+def _object(arguments: str) -> str:
+    # Several providers take nothing but a JSON object back, whatever their model wrote.
+    try:
+        whole = isinstance(json.loads(arguments or "{}"), dict)
+    except ValueError:
+        whole = False
+    return (arguments or "{}") if whole else json.dumps({"INVALID_JSON": arguments}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +116,7 @@ class ToolCallDelta:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    extra_content: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +178,7 @@ class LLMResponse:
     `duration` is in seconds, waiting and retries included. `index` is the request's place in its batch, None outside of
     one; `custom_id` the request's own; `id` is flyllm's name of it, which logs, traces and debug files carry as well.
     `cost` is what the answer cost by its instance's prices, None where these or the tokens are not known.
+    `extra_content` is what the provider wants back with the answer in a conversation, None for nothing.
     """
 
     content: str = ""
@@ -162,6 +201,7 @@ class LLMResponse:
     custom_id: str | None = None
     cost: float | None = None
     id: str = ""
+    extra_content: Mapping[str, Any] | None = field(default=None, repr=False)
     raw: Any = field(default=None, repr=False)
 
     @property
@@ -169,11 +209,50 @@ class LLMResponse:
         """Whether there is an answer."""
         return self.error is None
 
+    @property
+    def message(self) -> dict[str, Any]:
+        """The answer with its tool calls as an assistant's message, to be appended to `messages`.
+
+        Any provider takes it; what only its own wants back (`extra_content`) is left out elsewhere. Arguments that are
+        no JSON object are in one under "INVALID_JSON". Raises the error where there is no answer.
+        """
+        self.raise_for_error()
+        extra = {"extra_content": self.extra_content} if self.extra_content else {}
+        if not self.tool_calls:
+            return {"role": "assistant", "content": self.content, **extra}
+        calls = [call._sent() for call in self.tool_calls]
+        return {"role": "assistant", "content": self.content or None, "tool_calls": calls, **extra}
+
     def raise_for_error(self) -> Self:
         """Return the response itself, or raise its error."""
         if self.error is not None:
             raise self.error
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResponse:
+    """The vectors of some texts, all by one model and of one length.
+
+    `embeddings` are in the order of the texts. `usage` and `cost` are of the calls that brought them; `attempts` is the
+    ledger of all calls. `instance_id` and `instance_name` are of the last one. `dropped_params` are common parameters
+    that this provider cannot take. `duration` is in seconds, waiting and retries included. `raw` is the providers'
+    decoded JSON, one per call; `id` is flyllm's name of the request, which logs and traces carry as well.
+    """
+
+    embeddings: tuple[tuple[float, ...], ...]
+    usage: TokenUsage = TokenUsage()
+    model: str | None = None
+    provider: str | None = None
+    instance_id: int | None = None
+    instance_name: str | None = None
+    task: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    duration: float = 0.0
+    dropped_params: tuple[str, ...] = ()
+    cost: float | None = None
+    id: str = ""
+    raw: Sequence[Any] = field(default=(), repr=False)
 
 
 class StreamChunk(NamedTuple):  # which costs a third of a frozen dataclass to make

@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from flyllm.request import GenerationRequest
+from flyllm.tools.given import schemas_of
 
 CONTENT = (
     "prompt",
@@ -46,8 +48,16 @@ class Entry:
 
 def content_hash(request: GenerationRequest) -> str:
     """Return the SHA-256 of what `request` asks, in hexadecimal: the same in every process. Takes any values."""
-    content = {name: _text(value) for name in CONTENT if (value := getattr(request, name)) is not None}
+    content = {name: _text(value) for name in CONTENT if (value := _asked(request, name)) is not None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _asked(request: GenerationRequest, name: str) -> Any:
+    value = getattr(request, name)
+    if name == "tools" and value:
+        with suppress(Exception):  # what is wrong with them is said when the request is sent
+            return schemas_of(value)
+    return value
 
 
 def _text(value: Any) -> str:

@@ -4,13 +4,15 @@ from dataclasses import fields, replace
 from typing import Any
 
 from flyllm.errors import ConfigError
-from flyllm.request import GenerationRequest
+from flyllm.request import EmbeddingRequest, GenerationRequest
 
 _FIELDS = frozenset(field.name for field in fields(GenerationRequest))
 
 
 def as_request(given: Any) -> GenerationRequest:
     """Return `given` as a request; text is a prompt. Raises `ConfigError` for anything else."""
+    if isinstance(given, EmbeddingRequest):
+        raise ConfigError("an EmbeddingRequest cannot be answered: embed(texts) embeds texts")
     if isinstance(given, GenerationRequest):
         return given
     if isinstance(given, str):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from flyllm._execution.splice import Splice
 from flyllm.providers.base import Completion, Delta, ToolCallDelta
@@ -12,10 +13,11 @@ CHARACTERS_PER_TOKEN = 4
 
 
 class _Call:
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("arguments", "extra", "id", "name")
 
     def __init__(self) -> None:
         self.id = self.name = ""
+        self.extra: Mapping[str, Any] | None = None
         self.arguments: list[str] = []
 
 
@@ -34,6 +36,7 @@ class Assembler:
         self._finish: FinishReason | None = None
         self._usage: TokenUsage | None = None
         self._model: str | None = None
+        self._extra: Mapping[str, Any] | None = None
 
     @property
     def content(self) -> str:
@@ -47,8 +50,9 @@ class Assembler:
 
     def take(self, delta: Delta) -> StreamChunk | None:
         """Take in one delta; return a chunk if it has something for the consumer."""
-        content, reasoning, fragments, finish, usage, model = delta
+        content, reasoning, fragments, finish, usage, model, extra = delta
         if finish or usage or model:
+            self._extra = extra or self._extra
             self._finish = finish or self._finish
             self._usage = usage or self._usage
             self._model = model or self._model
@@ -79,13 +83,14 @@ class Assembler:
             model=self._model,
             reasoning=self.reasoning or None,
             tool_calls=self.tool_calls(),
+            extra_content=self._extra,
             request_id=request_id,
             headers=headers,
         )
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Return the tool calls, in the order of their index."""
-        return tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for _, c in sorted(self._calls.items()))
+        return tuple(ToolCall(c.id, c.name, "".join(c.arguments), c.extra) for _, c in sorted(self._calls.items()))
 
     def whole_usage(self, usage: TokenUsage) -> TokenUsage:
         """Return what the whole answer has cost, if its last part has cost `usage`."""
@@ -116,6 +121,7 @@ class Assembler:
         call = self._calls.setdefault(fragment.index, _Call())
         call.id = call.id or fragment.id
         call.name = call.name or fragment.name
+        call.extra = call.extra or fragment.extra_content
         call.arguments.append(fragment.arguments)
 
 

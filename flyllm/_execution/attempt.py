@@ -4,6 +4,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,7 +18,6 @@ from flyllm._secret import redact
 from flyllm.errors import DeadlineExceededError, InvalidRequestError, LLMError, ProviderError, RequestError
 from flyllm.observability.events import AttemptEvent, AttemptStart, Emitter
 from flyllm.providers.base import ProviderRequest
-from flyllm.providers.params import unsupported
 from flyllm.types import Attempt, TokenUsage
 
 logger = logging.getLogger("flyllm.requests")
@@ -33,7 +33,7 @@ class Trial:
 
     def __init__(self, job: Job, lease: Lease, request: ProviderRequest, clock: Clock, emitter: Emitter) -> None:
         self.job, self.instance, self.request, self.clock = job, lease.instance, request, clock
-        self.dropped = unsupported(request.params, lease.instance.api.params)
+        self.dropped = job.unsupported(request.params, lease.instance.api)
         self._lease, self._emitter = lease, emitter
         self._began, self._began_wall = clock.monotonic(), clock.wall()
         self._waited = self._began - job.idle_since
@@ -86,6 +86,8 @@ class Trial:
             report = Report.late(self._seconds(), error)
         else:
             report = Report.failure(self._seconds(), error, usage)
+        if self.job.aside:
+            report = replace(report, aside=True)
         return self._end(report, type(error).__name__, usage, error.request_id, content)
 
     def abandon(self, usage: TokenUsage = _UNKNOWN, content: str = "") -> bool:
@@ -223,7 +225,7 @@ class Attempts:
             model=instance.model,
             messages=[*messages_of(request), *_prefix(job, instance)],
             params=_merged(job, instance),
-            tools=request.tools,
+            tools=request.tools,  # type: ignore[arg-type]  # a job's are dicts
             tool_choice=request.tool_choice,
             response_format=request.response_format,
             timeout=seconds,

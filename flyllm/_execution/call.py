@@ -71,6 +71,7 @@ def answer(job: Job, trial: Trial, completion: Completion, clock: Clock) -> LLMR
         custom_id=job.request.custom_id,
         cost=trial.instance.price.of(completion.usage),
         id=job.id,
+        extra_content=completion.extra_content,
         raw=completion.raw,
     )
 

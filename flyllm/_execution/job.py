@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.route import Route
 from flyllm.errors import DeadlineExceededError
+from flyllm.providers.base import ApiSpec
+from flyllm.providers.params import unsupported
 from flyllm.request import GenerationRequest
 from flyllm.tasks import TaskDefinition
 from flyllm.types import Attempt
@@ -20,6 +22,9 @@ class Job:
     `begun` counts its attempts, `hedged` says that one was made beside another, `idle_since` is when the last ended.
     `prefix` is what its answer has brought already, to be gone on from; `id` is its name in logs and traces.
     """
+
+    aside: ClassVar[bool] = False
+    """Whether it asks for something beside answers, which says nothing of how an instance answers."""
 
     request: GenerationRequest
     task: TaskDefinition | None
@@ -40,6 +45,10 @@ class Job:
     def attempts(self) -> tuple[Attempt, ...]:
         """The ledger in the order in which the attempts were begun; they end in another where one was hedged."""
         return tuple(sorted(self.ledger, key=attrgetter("number")) if self.hedged else self.ledger)
+
+    def unsupported(self, params: Mapping[str, Any], api: ApiSpec) -> tuple[str, ...]:
+        """Return the common parameters among `params` that `api` cannot take."""
+        return unsupported(params, api.params)
 
     def late(self) -> DeadlineExceededError:
         """Return the error for this request when its deadline has passed."""

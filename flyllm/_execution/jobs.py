@@ -3,16 +3,19 @@
 import itertools
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from flyllm._clock import Clock
+from flyllm._execution.embedding_job import NEEDS, EmbeddingJob
 from flyllm._execution.job import Job
 from flyllm._execution.request_check import check_request
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Demand
 from flyllm._routing.route import Route
 from flyllm._routing.token_estimate import prompt_size
-from flyllm.request import GenerationRequest
+from flyllm.request import EmbeddingRequest, GenerationRequest
 from flyllm.tasks import TaskDefinition
+from flyllm.tools.given import schemas_of
 
 
 class Jobs:
@@ -37,15 +40,33 @@ class Jobs:
         job.deadline = min(job.deadline, overall, key=lambda deadline: deadline.at)
         return job
 
+    def embedding(self, request: EmbeddingRequest) -> EmbeddingJob:
+        """Return the job of texts to embed. Raises `ConfigError` that names everything wrong with it."""
+        check_request(request)
+        task, now = self._task(request), self._clock.monotonic()
+        route = Route(request.task, needs=NEEDS)
+        return EmbeddingJob(request, task, self._deadline(request, task, self._timeout), route, now, id=self._id())
+
     def _job(
         self, request: GenerationRequest, default: float | None, waits: AbstractContextManager[None] | None
     ) -> Job:
         check_request(request)
-        task = self._tasks.get(request.task) if request.task is not None else None
-        seconds = request.timeout or (task.timeout if task is not None else None) or default
+        if request.tools:
+            request = replace(request, tools=schemas_of(request.tools))
+        task = self._task(request)
         route = Route(request.task, _demand(request, task), waits)
-        deadline, now = Deadline.after(self._clock, seconds), self._clock.monotonic()
-        return Job(request, task, deadline, route, now, id=f"{self._prefix}-{next(self._numbers)}")
+        deadline, now = self._deadline(request, task, default), self._clock.monotonic()
+        return Job(request, task, deadline, route, now, id=self._id())
+
+    def _task(self, request: GenerationRequest) -> TaskDefinition | None:
+        return self._tasks.get(request.task) if request.task is not None else None
+
+    def _deadline(self, request: GenerationRequest, task: TaskDefinition | None, default: float | None) -> Deadline:
+        seconds = request.timeout or (task.timeout if task is not None else None) or default
+        return Deadline.after(self._clock, seconds)
+
+    def _id(self) -> str:
+        return f"{self._prefix}-{next(self._numbers)}"
 
 
 def _demand(request: GenerationRequest, task: TaskDefinition | None) -> Demand:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from flyllm.errors import ConfigError
 from flyllm.providers.registry import REGISTRY
-from flyllm.request import GenerationRequest, OnInterrupt
+from flyllm.request import EmbeddingRequest, GenerationRequest, OnInterrupt
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -20,10 +20,10 @@ def check_request(request: GenerationRequest) -> None:
         *_text_faults("system", given.system, optional=True),
         *_text_faults("task", given.task, optional=True),
         *_message_faults(given.messages),
-        *_emptiness(given.prompt, given.messages),
+        *(_texts_faults(given.texts) if isinstance(given, EmbeddingRequest) else _emptiness(given)),
         *_table_faults("params", given.params),
         *_provider_faults(given.provider_params),
-        *_list_faults("tools", given.tools),
+        *_tool_faults(given.tools),
         *_choice_faults(given.tool_choice),
         *_table_faults("response_format", given.response_format),
         *_text_faults("custom_id", given.custom_id, optional=True),
@@ -66,7 +66,15 @@ def _word_faults(name: str, value: Any, words: Sequence[str]) -> Iterator[str]:
         yield f"{name} must be one of {', '.join(map(repr, words))}, not {value!r:.40}"
 
 
-def _emptiness(prompt: Any, messages: Any) -> Iterator[str]:
+def _texts_faults(texts: Sequence[Any]) -> Iterator[str]:
+    if not texts:
+        yield "there are no texts to embed"
+    for n, text in enumerate(texts):
+        yield from _text_faults(f"texts[{n}]", text)
+
+
+def _emptiness(request: Any) -> Iterator[str]:
+    prompt, messages = request.prompt, request.messages
     if isinstance(prompt, str) and not prompt and (messages is None or (_is_list(messages) and not len(messages))):
         yield "the request is empty: give a prompt or messages"
 
@@ -127,6 +135,15 @@ def _list_faults(name: str, values: Any, what: str = "a dict") -> Iterator[str]:
     for n, value in enumerate(values):
         if not isinstance(value, Mapping):
             yield f"{name}[{n}] must be {what}, not {_type(value)}"
+
+
+def _tool_faults(tools: Any) -> Iterator[str]:
+    if tools is not None and not _is_list(tools):
+        yield f"tools must be a list of functions or dicts, not {_type(tools)}"
+    elif tools is not None:
+        for n, tool in enumerate(tools):
+            if not (isinstance(tool, Mapping) or callable(tool)):
+                yield f"tools[{n}] must be a function or a dict, not {_type(tool)}"
 
 
 def _is_list(values: Any) -> bool:

@@ -6,7 +6,7 @@ from flyllm._clock import Clock
 from flyllm._resilience.classification import Signal
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.lease import Lease, Report
-from flyllm.errors import AuthenticationError
+from flyllm.errors import AuthenticationError, ModelNotFoundError
 
 DENIALS = 2
 """403s in a row, without a code that speaks of the key, after which it is taken for the key's fault."""
@@ -28,8 +28,10 @@ def judge(state: InstanceState, everyone: Iterable[InstanceState], lease: Lease,
     """Let the breaker see how an attempt ended; where that closes it, others that are down are tried again soon."""
     verdict, error, breaker = report.verdict, report.error, state.breaker
     doubtful = isinstance(error, AuthenticationError) and verdict.eject is None
-    state.denied = state.denied + 1 if doubtful else 0
-    if error is not None and (verdict.eject is not None or state.denied >= DENIALS):
+    unable = report.aside and (doubtful or isinstance(error, ModelNotFoundError))
+    if not unable:
+        state.denied = state.denied + 1 if doubtful else 0
+    if error is not None and not unable and (verdict.eject is not None or state.denied >= DENIALS):
         breaker.eject(lease.began, now, verdict.eject or DENIED_FOR, error, probe=lease.probe)
     elif verdict.signal in (Signal.SOFT, Signal.HARD):
         breaker.failed(

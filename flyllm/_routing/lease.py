@@ -28,6 +28,7 @@ class Report:
         usage: the tokens it took, as far as anybody counted.
         told: what the reply's headers say is left of the provider's limits.
         sent: whether anything may have reached the provider.
+        aside: whether it was asked for something beside answers: that it refuses it says nothing of what else it does.
     """
 
     verdict: Verdict
@@ -36,6 +37,7 @@ class Report:
     usage: TokenUsage = TokenUsage()
     told: Sequence[Allowance] = ()
     sent: bool = True
+    aside: bool = False
 
     @classmethod
     def success(cls, seconds: float, usage: TokenUsage, headers: Mapping[str, str] | None) -> "Report":

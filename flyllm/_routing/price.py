@@ -34,11 +34,14 @@ class Price:
     def of(self, usage: TokenUsage) -> float | None:
         """Return the cost of `usage`, None where a price or a number of tokens is not known."""
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
-        if self.input is None or self.output is None or prompt is None or completion is None:
+        if self.input is None or prompt is None or completion is None:
             return None
-        cost = prompt * self.input + completion * self.output
+        if self.output is None and completion:
+            return None
+        output = self.output or 0.0  # embeddings have no output, and no price of it
+        cost = prompt * self.input + completion * output
         if self.cached is not None and usage.cached_tokens:
             cost -= min(usage.cached_tokens, prompt) * (self.input - self.cached)
         if self.reasoning is not None and usage.reasoning_tokens:
-            cost -= min(usage.reasoning_tokens, completion) * (self.output - self.reasoning)
+            cost -= min(usage.reasoning_tokens, completion) * (output - self.reasoning)
         return cost / MILLION + self.request

@@ -106,7 +106,7 @@ def _tiers(listed: "ModelPrice") -> tuple[tuple[int, Price], ...]:
             (at["requests_kcount"] or 0.0) / 1000,
         )
         tiers.append((start, price))
-    return tuple(tiers) if all(price.known for _, price in tiers) else ()
+    return tuple(tiers) if all(price.input is not None for _, price in tiers) else ()
 
 
 def _beyond(start: int, value: Any) -> float | None:

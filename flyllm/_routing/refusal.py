@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flyllm._routing.instance import InstanceState
 from flyllm._routing.route import Route
 from flyllm.errors import LLMError, NoInstanceError
+from flyllm.providers.registry import REGISTRY
 
 
 def refusal(
@@ -38,8 +39,18 @@ def _nobody(route: Route, states: Sequence[InstanceState]) -> NoInstanceError:
         tasks = sorted({task for s in states for task in s.instance.tasks})
         known = ", ".join(tasks) or "none"
         return NoInstanceError(f"no instance supports task '{route.task}'. Supported tasks: {known}")
-    if not any(s.enabled for s in serving):
+    suited = [s for s in serving if route.suits(s.instance)]
+    if not suited:
+        return NoInstanceError(_unable(route))
+    if not any(s.enabled for s in suited):
         what = "all instances" if route.task is None else f"all instances that support task '{route.task}'"
-        names = ", ".join(s.name for s in serving)
+        names = ", ".join(s.name for s in suited)
         return NoInstanceError(f"{what} are disabled: {names}. Enable one with manager.enable(...)")
     return NoInstanceError("every instance that could serve the request has refused it")
+
+
+def _unable(route: Route) -> str:
+    what = " and ".join(sorted(route.needs))
+    who = "no instance" if route.task is None else f"no instance that supports task '{route.task}'"
+    able = ", ".join(spec.name for spec in REGISTRY.values() if any(route.needs <= api.can for api in spec.apis))
+    return f"{who} can {what}. Providers that can: {able or 'none'}"

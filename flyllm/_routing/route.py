@@ -20,16 +20,21 @@ class Route:
         waits: a context that the request is in while it waits for a place, pauses of its own excepted; None for none.
         pays: whether the next attempt costs a token of the retry budget.
         demand: what it takes of limits on tokens.
+        needs: what an API must be able to do, beside answering, to be of use.
+        only: provider and model to stay with; None for any.
     """
 
     __slots__ = (
+        "_bound",
         "_excluded",
         "_window",
         "attempts",
         "avoided",
         "demand",
         "last",
+        "needs",
         "not_before",
+        "only",
         "pays",
         "prefilled",
         "rounds",
@@ -39,9 +44,16 @@ class Route:
     )
 
     def __init__(
-        self, task: str | None, demand: Demand = _UNKNOWN, waits: AbstractContextManager[None] | None = None
+        self,
+        task: str | None,
+        demand: Demand = _UNKNOWN,
+        waits: AbstractContextManager[None] | None = None,
+        *,
+        needs: frozenset[str] = frozenset(),
+        only: tuple[str, str] | None = None,
     ) -> None:
         self.task, self.demand, self.waits = task, demand, waits
+        self.needs, self.only, self._bound = needs, only, bool(needs) or only is not None
         self.tried: set[int] = set()
         self.last: int | None = None
         self.avoided: str | None = None
@@ -55,8 +67,14 @@ class Route:
         """Whether `instance` supports the task; a request without one may go anywhere."""
         return self.task is None or self.task in instance.tasks
 
+    def suits(self, instance: Instance) -> bool:
+        """Whether the API of `instance` can do what is needed."""
+        return self.needs <= instance.api.can
+
     def allows(self, instance: Instance) -> bool:
         """Whether nothing rules `instance` out for good."""
+        if self._bound and not (self.suits(instance) and self.only in (None, (instance.provider, instance.model))):
+            return False
         if self._window and (instance.context_window or 0) <= self._window:
             return False
         if self.prefilled and instance.api.prefill is None:
@@ -68,7 +86,7 @@ class Route:
     @property
     def restricted(self) -> bool:
         """Whether anything at all is ruled out for good."""
-        return bool(self._excluded) or self._window > 0 or self.prefilled
+        return bool(self._excluded) or self._window > 0 or self.prefilled or self._bound
 
     def exclude(self, instance: Instance, what: Exclusion) -> None:
         """Rule out `instance`, its model or its provider for this request."""

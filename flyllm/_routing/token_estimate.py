@@ -71,17 +71,18 @@ class TokenEstimate:
 
 def prompt_size(request: GenerationRequest) -> int:
     """Return the bytes of all text in `request`, as UTF-8; images and tools do not count."""
-    size = _bytes(request.prompt) + _bytes(request.system)
+    size = text_size(request.prompt) + text_size(request.system)
     for message in request.messages or ():
         content = message.get("content")
         if isinstance(content, list | tuple):
-            size += sum(_bytes(part.get("text")) for part in content if isinstance(part, dict))
+            size += sum(text_size(part.get("text")) for part in content if isinstance(part, dict))
         else:
-            size += _bytes(content)
+            size += text_size(content)
     return size
 
 
-def _bytes(text: object) -> int:
+def text_size(text: object) -> int:
+    """Return the bytes of `text` as UTF-8; what is none has none."""
     if not isinstance(text, str):
         return 0
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

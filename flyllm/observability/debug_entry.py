@@ -5,6 +5,7 @@ from typing import Any
 
 from flyllm.observability.events import AttemptEvent
 from flyllm.observability.lenient_json import encoder
+from flyllm.request import EmbeddingRequest, GenerationRequest
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -59,6 +60,7 @@ def _input(event: AttemptEvent) -> dict[str, Any]:
         "task": request.task,
         "parameters": event.params,
         "metadata": request.metadata,
+        **_texts(request),
     }
 
 
@@ -71,7 +73,13 @@ def _hidden_input(event: AttemptEvent) -> dict[str, Any]:
         "task": request.task,
         "parameters": {name: _hidden_value(value) for name, value in event.params.items()},
         "metadata": _length(request.metadata),
+        **_texts(request),
     }
+
+
+def _texts(request: GenerationRequest) -> dict[str, Any]:
+    """Return how many texts were to be embedded: each of the calls for them has its own entry."""
+    return {"texts": len(request.texts)} if isinstance(request, EmbeddingRequest) else {}
 
 
 def _output(event: AttemptEvent, hide: Hide) -> dict[str, Any]:

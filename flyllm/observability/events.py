@@ -34,6 +34,11 @@ class AttemptStart(NamedTuple):  # every attempt has one: a quarter of what a fr
     before: Attempt | None
     request: GenerationRequest
 
+    @property
+    def again(self) -> bool:
+        """Whether it repeats what failed, or is made beside what takes long; not so the next of a request's calls."""
+        return self.number > 1 and not (self.before is not None and self.before.success)
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvent:

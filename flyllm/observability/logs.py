@@ -20,7 +20,7 @@ class RequestLog(Observer):
 
     def on_start(self, event: AttemptStart) -> None:
         """Log that a request is tried again."""
-        if event.number > 1 and logger.isEnabledFor(logging.INFO):
+        if event.again and logger.isEnabledFor(logging.INFO):
             name, waited = event.instance_name, event.waited
             logger.info(
                 "request %s: attempt %d at %s %s, after %.3f s", event.id, event.number, name, _way(event), waited

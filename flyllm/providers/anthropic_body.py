@@ -14,6 +14,7 @@ from flyllm.providers.messages import (
     data_url,
     function_name,
     image_url,
+    own_extra,
     parts,
     response_schema,
     system_parts,
@@ -85,8 +86,12 @@ def _turn(message: Mapping[str, Any]) -> tuple[str, list[Any]]:
         return "user", [_tool_result(message)]
     blocks = _blocks(message.get("content"))
     if message["role"] == "assistant":
-        return "assistant", blocks + [_tool_use(call) for call in calls(message)]
+        return "assistant", _thinking(message) + blocks + [_tool_use(call) for call in calls(message)]
     return "user", blocks
+
+
+def _thinking(message: Mapping[str, Any]) -> list[Part]:
+    return list(mapping(own_extra(message, "anthropic").get("anthropic")).get("thinking") or ())
 
 
 def _plain(blocks: list[Part]) -> str | list[Part]:

@@ -40,8 +40,20 @@ def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
         tool_calls=tuple(_tool_call(block) for block in blocks if block.get("type") == "tool_use"),
         request_id=request_id(headers) or text_of(data.get("id")) or None,
         headers=headers,
+        extra_content=thinking_back(blocks),
         raw=data,
     )
+
+
+def thinking_back(blocks: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the thinking that must come back with the results of the calls in `blocks`; None where none are made.
+
+    Without it, or changed, such a conversation is refused while thinking is on
+    (docs.claude.com/en/docs/build-with-claude/extended-thinking#extended-thinking-with-tool-use).
+    """
+    thought = [block for block in blocks if block.get("type") in ("thinking", "redacted_thinking")]
+    called = any(block.get("type") == "tool_use" for block in blocks)
+    return {"anthropic": {"thinking": thought}} if thought and called else None
 
 
 def finish(word: Any) -> FinishReason | None:
@@ -92,6 +104,7 @@ class MessageReader:
         self.stopped = False
         self._usage: dict[str, Any] = {}
         self._calls: dict[Any, _OpenCall] = {}  # by the index of their block
+        self._thoughts: dict[Any, dict[str, Any]] = {}  # likewise
 
     def read(self, data: Mapping[str, Any]) -> Delta | None:
         """Return what one event adds, None if nothing; raise the error that it brings."""
@@ -108,7 +121,8 @@ class MessageReader:
             case "message_delta":
                 reason = finish(mapping(data.get("delta")).get("stop_reason"))
                 self.stopped = self.stopped or reason is not None
-                return Delta(finish_reason=reason, usage=self._count(data.get("usage")))
+                counted = self._count(data.get("usage"))
+                return Delta(finish_reason=reason, usage=counted, extra_content=self._back())
             case "error":
                 raise in_band_error(data, {})
         return None
@@ -118,7 +132,13 @@ class MessageReader:
         self._usage.update({name: value for name, value in mapping(reported).items() if value is not None})
         return read_usage(self._usage) if self._usage else None
 
+    def _back(self) -> dict[str, Any] | None:
+        calls = [{"type": "tool_use"}] if self._calls else []
+        return thinking_back([*self._thoughts.values(), *calls]) if self._thoughts else None
+
     def _begin(self, index: Any, block: Mapping[str, Any]) -> Delta | None:
+        if block.get("type") in ("thinking", "redacted_thinking"):
+            self._thoughts[index] = dict(block)
         match block.get("type"):
             case "tool_use":
                 call = self._calls[index] = _OpenCall(len(self._calls), block.get("input"))
@@ -133,11 +153,17 @@ class MessageReader:
         match delta.get("type"):
             case "text_delta":
                 return Delta(text_of(delta.get("text")))
-            case "thinking_delta":
-                return Delta(reasoning=text_of(delta.get("thinking")))
+            case "thinking_delta" | "signature_delta":
+                return self._think(index, delta)
             case "input_json_delta" if index in self._calls and (text := text_of(delta.get("partial_json"))):
                 return self._calls[index].add(text)
         return None
+
+    def _think(self, index: Any, delta: Mapping[str, Any]) -> Delta | None:
+        thought = self._thoughts.setdefault(index, {"type": "thinking", "thinking": "", "signature": ""})
+        for name in ("thinking", "signature"):
+            thought[name] = text_of(thought.get(name)) + text_of(delta.get(name))
+        return Delta(reasoning=text_of(delta.get("thinking"))) if "thinking" in delta else None
 
     def _end(self, index: Any) -> Delta | None:
         call = self._calls.get(index)

@@ -12,6 +12,27 @@ from flyllm._secret import Secret
 from flyllm.types import FinishReason, ModelInfo, TokenUsage, ToolCall
 from flyllm.types import ToolCallDelta as ToolCallDelta
 
+EMBED = "embed"
+"""The ability to embed texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpec:
+    """How an API embeds texts.
+
+    Attributes:
+        path: follows the base URL; "" where the SDK knows it.
+        texts: how many texts one call takes. `tokens`: how many tokens they have together, None for no limit.
+        params: common parameter -> wire name; one that is missing here cannot be taken and is dropped.
+        fixed: what every body has, whatever the parameters say.
+    """
+
+    path: str
+    texts: int
+    tokens: int | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiSpec:
@@ -26,6 +47,8 @@ class ApiSpec:
         params: common parameter -> wire name; a common parameter missing here cannot be taken and is dropped.
         prefill: what a last message of the assistant has besides, from which the answer goes on; None where the API
             answers such a message, or refuses it.
+        can: what it can do beside answering; a request that needs more goes elsewhere.
+        embedding: how it embeds texts, where it can.
     """
 
     name: str
@@ -35,6 +58,8 @@ class ApiSpec:
     params: Mapping[str, str]
     suffix: str = ""
     prefill: Mapping[str, Any] | None = None
+    can: frozenset[str] = frozenset()
+    embedding: EmbeddingSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +105,7 @@ class ProviderRequest:
     """One attempt's request. `messages` are in the chat-completions shape, system messages included.
 
     `params` are merged and hold common names as well as pass-through ones. `timeout` is seconds for the attempt.
+    `texts` are what is to be embedded, where that is asked for.
     """
 
     model: str
@@ -89,11 +115,15 @@ class ProviderRequest:
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     timeout: float = 180.0
+    texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer as an adapter read it. `headers` are the reply's, lower-case names."""
+    """A whole answer as an adapter read it. `headers` are the reply's, lower-case names.
+
+    `extra_content` is what the provider wants back with it: {its name: anything}.
+    """
 
     content: str
     finish_reason: FinishReason | None
@@ -103,11 +133,27 @@ class Completion:
     tool_calls: tuple[ToolCall, ...] = ()
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    extra_content: Mapping[str, Any] | None = None
+    raw: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of one call, checked: one per text, in their order, of one length. `headers` as in `Completion`."""
+
+    vectors: Sequence[tuple[float, ...]]
+    usage: TokenUsage = TokenUsage()
+    model: str | None = None
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     raw: Any = None
 
 
 class Delta(NamedTuple):  # which costs a third of a frozen dataclass to make
-    """What one stream event adds. Fields an event does not carry keep their defaults."""
+    """What one stream event adds. Fields an event does not carry keep their defaults.
+
+    `extra_content` is the whole answer's, and comes with its finish reason.
+    """
 
     content: str = ""
     reasoning: str = ""
@@ -115,6 +161,7 @@ class Delta(NamedTuple):  # which costs a third of a frozen dataclass to make
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
     model: str | None = None
+    extra_content: Mapping[str, Any] | None = None
 
     @property
     def has_content(self) -> bool:
@@ -166,6 +213,13 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Release all connections. The adapter opens new ones if it is used again."""
+
+
+class Embedder(Protocol):
+    """What an adapter does besides whose API can embed texts."""
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send the texts of `request` as one call and return their vectors, or raise an `LLMError`."""
 
 
 ProviderFactory = Callable[[ProviderSettings], Provider]

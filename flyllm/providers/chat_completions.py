@@ -17,7 +17,7 @@ class ChatCompletions(StainlessAdapter):
 
     def body(self, request: ProviderRequest) -> dict[str, Any]:
         """Return the wire body of `request`."""
-        return chat_wire.body(request, self.settings.api)
+        return chat_wire.body(request, self.settings.api, self.settings.spec.name)
 
     def stream_extras(self) -> Mapping[str, Any]:
         """Ask for a stream, with usage at its end."""

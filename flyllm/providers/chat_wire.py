@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flyllm.errors import ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
+from flyllm.providers.call_ids import invented_id
+from flyllm.providers.chat_history import sent
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.params import wire_params
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
@@ -26,9 +29,10 @@ FINISH: dict[str, FinishReason] = {
 }
 
 
-def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
-    """Return the body of a call."""
-    built: dict[str, Any] = {"model": request.model, "messages": list(request.messages)}
+def body(request: ProviderRequest, api: ApiSpec, provider: str = "") -> dict[str, Any]:
+    """Return the body of a call at `provider`."""
+    messages = [sent(message, provider) for message in request.messages]
+    built: dict[str, Any] = {"model": request.model, "messages": messages}
     built.update(wire_params(request.params, api.params))
     for name in ("tools", "tool_choice", "response_format"):
         value = getattr(request, name)
@@ -131,9 +135,11 @@ class ChunkReader:
         wire = call.get("index")
         slot = self._slot(wire if isinstance(wire, int) else position, part)
         known = self._calls[slot]
+        call_id = known.id or part.id or invented_id()  # which its first fragment has
         # Some repeat id and name in every fragment.
-        self._calls[slot] = ToolCall(known.id or part.id, known.name or part.name, known.arguments or part.arguments)
-        return ToolCallDelta(slot, "" if known.id else part.id, "" if known.name else part.name, part.arguments)
+        self._calls[slot] = ToolCall(call_id, known.name or part.name, known.arguments or part.arguments)
+        fresh = "" if known.id else call_id
+        return ToolCallDelta(slot, fresh, "" if known.name else part.name, part.arguments, part.extra_content)
 
     def _slot(self, wire: int, part: ToolCall) -> int:
         slot = self._slots.get(wire)
@@ -213,9 +219,10 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     arguments = function.get("arguments")
     if isinstance(arguments, dict):  # as Ollama's own API has them; some gateways hand them on
         arguments = json.dumps(arguments)
-    return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(arguments))
+    extra = mapping(call.get("extra_content")) or None
+    return ToolCall(text_of(call.get("id")), text_of(function.get("name")), text_of(arguments), extra)
 
 
 def _whole_call(call: Mapping[str, Any]) -> ToolCall:
     found = _tool_call(call)
-    return found if found.arguments else ToolCall(found.id, found.name, "{}")
+    return replace(found, id=found.id or invented_id(), arguments=found.arguments or "{}")

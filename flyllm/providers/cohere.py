@@ -9,8 +9,8 @@ import cohere
 import httpx
 
 from flyllm.errors import ParseError
-from flyllm.providers import cohere_wire
-from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
+from flyllm.providers import cohere_embedding, cohere_wire, embedding_call
+from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
 from flyllm.providers.payload import count, dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
@@ -61,6 +61,16 @@ class CohereChat(UndecodedAdapter):
     def open_stream(self, reply: Any) -> DeltaStream:
         """Return the deltas of an open reply."""
         return EventStream(self.settings, reply, cohere_wire.events_reader(partial(drain, response=reply)))
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors."""
+
+        def call() -> object:
+            client = self._clients.get().with_raw_response
+            return client.embed(model=request.model, input_type=cohere_embedding.INPUT_TYPE, texts=[])
+
+        wire = cohere_embedding
+        return embedding_call.embed(self.settings, request, wire.body, call, wire.read, self.stand_in)
 
     def models(self, timeout: float) -> list[ModelInfo]:
         """Have the SDK ask for the models, page by page."""

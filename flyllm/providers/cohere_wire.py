@@ -43,7 +43,9 @@ def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     # Cohere refuses empty content and fields it does not know; `name` is one of the chat-completions shape.
-    built = {field: value for field, value in message.items() if value is not None and field != "name"}
+    built = {
+        field: value for field, value in message.items() if value is not None and field not in ("name", "extra_content")
+    }
     if built.get("role") == "developer":
         built["role"] = "system"
     if calls(message):

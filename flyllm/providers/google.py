@@ -15,8 +15,8 @@ from google.genai import types
 from google.genai.client import DebugConfig
 
 from flyllm.errors import ParseError
-from flyllm.providers import google_body, google_wire
-from flyllm.providers.base import Completion, DeltaStream, ProviderRequest, ProviderSettings
+from flyllm.providers import embedding_call, google_body, google_embedding, google_wire
+from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest, ProviderSettings
 from flyllm.providers.payload import count, dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed
 from flyllm.providers.streaming import EventStream
@@ -81,6 +81,15 @@ class GoogleGenerateContent:
             return relayed(self._outgoing(request, "text/event-stream"), lambda: next(chunks, None))
 
         return EventStream(self.settings, exchange(self.settings, send), google_wire.read_events)
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors."""
+
+        def call() -> object:
+            return self._clients.get().models.embed_content(model=request.model, contents=_CONTENTS)
+
+        wire = google_embedding
+        return embedding_call.embed(self.settings, request, wire.body, call, wire.read, b"")
 
     def list_models(self, timeout: float) -> list[ModelInfo]:
         """Return the models of the provider's model list, all pages of it."""

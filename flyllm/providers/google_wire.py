@@ -10,6 +10,7 @@ from typing import Any
 
 from flyllm.errors import ParseError
 from flyllm.providers.base import Completion, Delta, ToolCallDelta
+from flyllm.providers.call_ids import invented_id
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
@@ -50,7 +51,7 @@ def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
         usage=delta.usage or TokenUsage(),
         model=delta.model,
         reasoning=delta.reasoning or None,
-        tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in delta.tool_calls),
+        tool_calls=tuple(ToolCall(c.id, c.name, c.arguments, c.extra_content) for c in delta.tool_calls),
         request_id=request_id(headers) or text_of(data.get("responseId")) or None,
         headers=headers,
         raw=data,
@@ -86,7 +87,7 @@ class ResponseReader:
         found = dicts(mapping(candidate.get("content")).get("parts"))
         texts = [part for part in found if isinstance(part.get("text"), str)]
         counted = data.get("usageMetadata")
-        calls = tuple(self._call(mapping(part["functionCall"])) for part in found if part.get("functionCall"))
+        calls = tuple(self._call(part) for part in found if part.get("functionCall"))
         reason = self._finish(candidate.get("finishReason"), mapping(data.get("promptFeedback")).get("blockReason"))
         self.begun = self.begun or self.finished or "content" in candidate
         return Delta(
@@ -107,11 +108,15 @@ class ResponseReader:
         reason = FINISH.get(word, "other")
         return "tool_calls" if reason == "stop" and self._calls else reason
 
-    def _call(self, call: Mapping[str, Any]) -> ToolCallDelta:
-        name, number = text_of(call.get("name")), self._calls
+    def _call(self, part: Mapping[str, Any]) -> ToolCallDelta:
+        call, number = mapping(part["functionCall"]), self._calls
         self._calls += 1
         arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
-        return ToolCallDelta(number, text_of(call.get("id")) or f"call_{number}_{name}", name, arguments)
+        signature = text_of(part.get("thoughtSignature"))
+        # As Google's own chat-completions API has it.
+        extra = {"google": {"thought_signature": signature}} if signature else None
+        call_id = text_of(call.get("id")) or invented_id()
+        return ToolCallDelta(number, call_id, text_of(call.get("name")), arguments, extra)
 
 
 def read_usage(data: Mapping[str, Any]) -> TokenUsage:

@@ -1,10 +1,19 @@
 """An adapter that imports its SDK and builds itself on first use."""
 
 import threading
+from typing import cast
 
 from flyllm._fork import imports
 from flyllm._scope import Scope
-from flyllm.providers.base import Completion, DeltaStream, Provider, ProviderRequest, ProviderSettings
+from flyllm.providers.base import (
+    Completion,
+    DeltaStream,
+    Embedded,
+    Embedder,
+    Provider,
+    ProviderRequest,
+    ProviderSettings,
+)
 from flyllm.providers.registry import create_provider
 from flyllm.types import ModelInfo
 
@@ -36,6 +45,11 @@ class LazyProvider:
         """Send one request and return the open stream."""
         with self._scope:
             return self.warm().stream(request)
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors, where the adapter can."""
+        with self._scope:
+            return cast(Embedder, self.warm()).embed(request)
 
     def list_models(self, timeout: float) -> list[ModelInfo]:
         """Return the models that this key can use."""

@@ -42,6 +42,11 @@ def calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return dicts(message.get("tool_calls"))
 
 
+def own_extra(holder: Mapping[str, Any], provider: str) -> dict[str, Any]:
+    """Return what `provider` wants back with a message or call: of its `extra_content` what is under its name."""
+    return {name: value for name, value in mapping(holder.get("extra_content")).items() if name == provider}
+
+
 def function_name(call: Mapping[str, Any]) -> str:
     """Return the name of a called function."""
     return text_of(mapping(call.get("function")).get("name"))

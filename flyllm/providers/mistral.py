@@ -13,8 +13,10 @@ import httpx2
 from mistralai.client import Mistral
 from mistralai.client.models import ChatCompletionRequestMessage, Prediction, ResponseFormat, ToolChoice, UserMessage
 
-from flyllm.providers import chat_wire
-from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
+from flyllm.providers import chat_wire, embedding_call, embedding_wire
+from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
+from flyllm.providers.call_ids import nine_characters
+from flyllm.providers.chat_history import sent
 from flyllm.providers.model_list import read_models
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
@@ -25,6 +27,7 @@ from flyllm.types import ModelInfo
 _MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
 _RESPONSE_FORMAT, _PREDICTION = ResponseFormat(), Prediction(content="")
 _TOOL_CHOICE = ToolChoice.model_validate({"function": {"name": ""}})
+_EMBEDDED = b'{"id":"","object":"list","model":"","data":[],"usage":{}}'
 
 
 class MistralChat(UndecodedAdapter):
@@ -79,6 +82,17 @@ class MistralChat(UndecodedAdapter):
         """Return the deltas of an open reply."""
         return EventStream(self.settings, reply, chat_wire.events_reader(partial(drain, response=reply)))
 
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors."""
+
+        def call() -> object:
+            return self._clients.get().embeddings.create(model=request.model, inputs="-")
+
+        return embedding_call.embed(self.settings, request, embedding_wire.body, call, self._read_vectors, _EMBEDDED)
+
+    def _read_vectors(self, data: dict[str, Any], headers: Mapping[str, str], texts: int) -> Embedded:
+        return embedding_wire.read(data, headers, texts, embedding_call.embedding_of(self.settings))
+
     def models(self, timeout: float) -> list[ModelInfo]:
         """Have the SDK ask for the models and read the reply."""
         reply = relayed(Outgoing(timeout), self._clients.get().models.list)
@@ -87,7 +101,9 @@ class MistralChat(UndecodedAdapter):
 
 
 def _message(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**message, "role": "system"} if message.get("role") == "developer" else message
+    if message.get("role") == "developer":
+        return {**message, "role": "system"}
+    return sent(message, "mistral", nine_characters)
 
 
 def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:

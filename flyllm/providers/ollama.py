@@ -13,8 +13,8 @@ import httpx
 import ollama
 
 from flyllm.errors import ParseError
-from flyllm.providers import ollama_wire
-from flyllm.providers.base import Completion, DeltaStream, ProviderRequest
+from flyllm.providers import embedding_call, ollama_embedding, ollama_wire
+from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
 from flyllm.providers.payload import dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed
 from flyllm.providers.sse import lines
@@ -64,6 +64,15 @@ class OllamaChat(UndecodedAdapter):
         """Return the deltas of an open reply."""
         read = ollama_wire.lines_reader(partial(drain, response=reply))
         return EventStream(self.settings, reply, read, frames=lines, media_type="json")
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors."""
+
+        def call() -> object:
+            return self._clients.get().embed(model=request.model)
+
+        wire = ollama_embedding
+        return embedding_call.embed(self.settings, request, wire.body, call, wire.read, b'{"embeddings":[]}')
 
     def models(self, timeout: float) -> list[ModelInfo]:
         """Have the SDK ask for the local models."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from flyllm.errors import InvalidRequestError, ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
+from flyllm.providers.call_ids import invented_id
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.messages import call_arguments, calls, data_url, function_name, image_url, parts, response_schema
 from flyllm.providers.params import as_list, wire_params
@@ -112,7 +113,7 @@ def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
     message = data.get("message")
     if not isinstance(message, dict):
         raise ParseError("the answer has no message", request_id=request_id(headers))
-    called = _tool_calls(message, 0)
+    called = _tool_calls(message)
     return Completion(
         content=text_of(message.get("content")),
         finish_reason=_finish(data.get("done_reason"), called=bool(called)),
@@ -152,7 +153,7 @@ def lines_reader(
 
 def _read_line(data: Mapping[str, Any], called: int) -> Delta:
     message = mapping(data.get("message"))
-    found = _tool_calls(message, called) if "tool_calls" in message else []
+    found = _tool_calls(message) if "tool_calls" in message else []
     done = data.get("done") is True
     return Delta(
         content=text_of(message.get("content")),
@@ -164,14 +165,13 @@ def _read_line(data: Mapping[str, Any], called: int) -> Delta:
     )
 
 
-def _tool_calls(message: Mapping[str, Any], before: int) -> list[ToolCall]:
-    """Return the calls in a message, of which `before` came earlier; servers before 0.12 give them no ids."""
+def _tool_calls(message: Mapping[str, Any]) -> list[ToolCall]:
+    """Return the calls in a message; servers before 0.12 give them no ids."""
     found = []
-    for number, call in enumerate(dicts(message.get("tool_calls")), before):
-        name = function_name(call)
+    for call in dicts(message.get("tool_calls")):
         given = mapping(call.get("function")).get("arguments")
         arguments = given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
-        found.append(ToolCall(text_of(call.get("id")) or f"call_{number}_{name}", name, arguments))
+        found.append(ToolCall(text_of(call.get("id")) or invented_id(), function_name(call), arguments))
     return found
 
 

@@ -6,8 +6,12 @@ from typing import Any, ClassVar
 import httpx2
 import openai
 
+from flyllm.providers import embedding_wire
+from flyllm.providers.base import Embedded, ProviderRequest
+from flyllm.providers.embedding_call import embedding_of
 from flyllm.providers.model_list import read_models
 from flyllm.providers.stainless import StainlessAdapter, pinned_headers
+from flyllm.providers.transport import exchange
 from flyllm.types import ModelInfo
 
 # On every call the SDK takes what it finds as "httpx" in `sys.modules`. Found while another thread imports it for
@@ -41,6 +45,16 @@ class OpenAIAdapter(StainlessAdapter):
         if settings.api_key or "authorization" in map(str.lower, settings.headers):
             return super().options(seconds)
         return {**super().options(seconds), "headers": {"Authorization": openai.omit}}
+
+    def embed(self, request: ProviderRequest) -> Embedded:
+        """Send texts as one call and return their vectors."""
+        spec = embedding_of(self.settings)
+
+        def send() -> Embedded:
+            response = self._post(spec.path, embedding_wire.body(request, spec), request.timeout)
+            return embedding_wire.read(self._answer(response), response.headers, len(request.texts), spec)
+
+        return exchange(self.settings, send)
 
     def read_models(self, response: Any) -> list[ModelInfo]:
         """Return the models in the reply to a model list request."""

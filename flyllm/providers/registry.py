@@ -7,7 +7,8 @@ that the provider cannot take; it is dropped and reported.
 from importlib import import_module
 
 from flyllm.errors import ConfigError, MissingDependencyError
-from flyllm.providers.base import ApiSpec, Provider, ProviderSettings, ProviderSpec
+from flyllm.providers import embedding_apis
+from flyllm.providers.base import EMBED, ApiSpec, EmbeddingSpec, Provider, ProviderSettings, ProviderSpec
 
 _OPENAI_PARAMS = {
     "max_tokens": "max_completion_tokens",  # max_tokens is deprecated and refused by reasoning models
@@ -26,10 +27,32 @@ _CHAT = "flyllm.providers.openai_chat:OpenAIChat"
 _RESPONSES = "flyllm.providers.openai_responses:OpenAIResponses"
 
 
+_EMBEDS = frozenset({EMBED})
+
+
 def _chat(
-    params: dict[str, str], version: str = "/v1", adapter: str = _CHAT, prefill: dict[str, bool] | None = None
+    params: dict[str, str],
+    version: str = "/v1",
+    adapter: str = _CHAT,
+    prefill: dict[str, bool] | None = None,
+    embedding: EmbeddingSpec | None = None,
 ) -> ApiSpec:
-    return ApiSpec("chat_completions", adapter, "/chat/completions", version, params, prefill=prefill)
+    return ApiSpec(
+        "chat_completions",
+        adapter,
+        "/chat/completions",
+        version,
+        params,
+        prefill=prefill,
+        can=_EMBEDS if embedding is not None else frozenset(),
+        embedding=embedding,
+    )
+
+
+def _responses(adapter: str, embedding: EmbeddingSpec, suffix: str = "") -> ApiSpec:
+    return ApiSpec(
+        "responses", adapter, "/responses", "/v1", _RESPONSES_PARAMS, suffix, can=_EMBEDS, embedding=embedding
+    )
 
 
 REGISTRY: dict[str, ProviderSpec] = {
@@ -41,8 +64,8 @@ REGISTRY: dict[str, ProviderSpec] = {
             root="https://api.openai.com",
             key_variable="OPENAI_API_KEY",
             apis=(
-                _chat(_OPENAI_PARAMS),
-                ApiSpec("responses", _RESPONSES, "/responses", "/v1", _RESPONSES_PARAMS),
+                _chat(_OPENAI_PARAMS, embedding=embedding_apis.OPENAI),
+                _responses(_RESPONSES, embedding_apis.OPENAI),
             ),
         ),
         ProviderSpec(
@@ -89,8 +112,10 @@ REGISTRY: dict[str, ProviderSpec] = {
                         "presence_penalty": "presencePenalty",
                         "frequency_penalty": "frequencyPenalty",
                     },
+                    can=_EMBEDS,
+                    embedding=embedding_apis.GOOGLE,
                 ),
-                _chat(_COMPATIBLE_PARAMS, version="/v1beta/openai"),
+                _chat(_COMPATIBLE_PARAMS, version="/v1beta/openai", embedding=embedding_apis.GOOGLE_CHAT),
             ),
         ),
         ProviderSpec(
@@ -103,6 +128,7 @@ REGISTRY: dict[str, ProviderSpec] = {
                     {**_COMPATIBLE_PARAMS, "seed": "random_seed"},
                     adapter="flyllm.providers.mistral:MistralChat",
                     prefill={"prefix": True},
+                    embedding=embedding_apis.MISTRAL,
                 ),
             ),
         ),
@@ -127,6 +153,8 @@ REGISTRY: dict[str, ProviderSpec] = {
                         "presence_penalty": "presence_penalty",
                         "frequency_penalty": "frequency_penalty",
                     },
+                    can=_EMBEDS,
+                    embedding=embedding_apis.COHERE,
                 ),
             ),
         ),
@@ -142,7 +170,7 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="openai",
             root="https://api.together.ai",
             key_variable="TOGETHER_API_KEY",
-            apis=(_chat(_LOCAL_PARAMS),),
+            apis=(_chat(_LOCAL_PARAMS, embedding=embedding_apis.BARE),),
         ),
         ProviderSpec(
             name="perplexity",
@@ -165,15 +193,10 @@ REGISTRY: dict[str, ProviderSpec] = {
                 "sonar-deep-research",
             ),
             apis=(
-                ApiSpec(
-                    name="responses",
-                    adapter="flyllm.providers.perplexity:PerplexityAgent",
-                    path="/responses",
-                    suffix="/responses|/agent",
-                    version="/v1",
-                    params=_RESPONSES_PARAMS,
+                _responses(
+                    "flyllm.providers.perplexity:PerplexityAgent", embedding_apis.PERPLEXITY, "/responses|/agent"
                 ),
-                _chat(_SONAR_PARAMS),
+                _chat(_SONAR_PARAMS, embedding=embedding_apis.PERPLEXITY),
             ),
         ),
         ProviderSpec(
@@ -199,8 +222,10 @@ REGISTRY: dict[str, ProviderSpec] = {
                         "frequency_penalty": "frequency_penalty",
                     },
                     prefill={},
+                    can=_EMBEDS,
+                    embedding=embedding_apis.OLLAMA,
                 ),
-                _chat(_LOCAL_PARAMS),
+                _chat(_LOCAL_PARAMS, embedding=embedding_apis.OLLAMA_CHAT),
             ),
         ),
         ProviderSpec(
@@ -208,7 +233,7 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="openai",
             root="http://localhost:1234",
             needs_key=False,
-            apis=(_chat(_LOCAL_PARAMS),),
+            apis=(_chat(_LOCAL_PARAMS, embedding=embedding_apis.BARE),),
         ),
     )
 }

@@ -31,12 +31,14 @@ class Outgoing:
         path: follows the base URL; "" leaves the SDK's own URL.
         accept: the media type asked for.
         content: the request's body; None leaves the SDK's own.
+        stand_in: what the SDK gets in place of a good reply; None takes the relay's.
     """
 
     timeout: float
     path: str = ""
     accept: str = "application/json"
     content: bytes | None = None
+    stand_in: bytes | None = None
 
 
 class Relay:
@@ -65,7 +67,8 @@ class Relay:
         reply.request = request
         remember(reply)
         if reply.is_success:
-            return self._httpx.Response(200, headers={"content-type": expected}, content=self._stand_in)
+            body = self._stand_in if outgoing.stand_in is None else outgoing.stand_in
+            return self._httpx.Response(200, headers={"content-type": expected}, content=body)
         with closing(reply):
             reply.read()
         return reply

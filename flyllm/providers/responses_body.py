@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyllm.providers.base import ApiSpec, ProviderRequest
+from flyllm.providers.call_ids import RESPONSES_LONGEST, at_most
 from flyllm.providers.params import wire_params
 from flyllm.providers.payload import dicts, mapping, text_of
 
@@ -44,7 +45,8 @@ def input_items(message: Mapping[str, Any]) -> list[Item]:
     if role is None or message.get("type") not in (None, "message"):
         return [dict(message)]
     if role == "tool":
-        return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": _output(content)}]
+        call_id = _call_id(message.get("tool_call_id"))
+        return [{"type": "function_call_output", "call_id": call_id, "output": _output(content)}]
     if role == "assistant":
         # As text: in parts, this API wants its own ids and annotations back.
         text = _text(content) or text_of(message.get("refusal"))
@@ -92,10 +94,14 @@ def _call(call: Mapping[str, Any]) -> Item:
     arguments = function.get("arguments")
     return {
         "type": "function_call",
-        "call_id": call.get("id"),
+        "call_id": _call_id(call.get("id")),
         "name": function.get("name"),
         "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments or {}),
     }
+
+
+def _call_id(given: Any) -> Any:
+    return at_most(given, RESPONSES_LONGEST) if isinstance(given, str) else given
 
 
 def _tool(tool: Mapping[str, Any]) -> Item:

@@ -51,7 +51,7 @@ class StainlessAdapter:
         """Send one request and read the whole answer."""
 
         def send() -> Completion:
-            response = self._post(self.body(request), request.timeout, stream=False)
+            response = self._post(self.settings.api.path, self.body(request), request.timeout)
             return self.read(self._answer(response), response.headers)
 
         return exchange(self.settings, send)
@@ -60,7 +60,8 @@ class StainlessAdapter:
         """Send one request and return once the reply's headers are there."""
 
         def send() -> Any:
-            return self._post({**self.body(request), **self.stream_extras()}, request.timeout, stream=True)
+            body = {**self.body(request), **self.stream_extras()}
+            return self._post(self.settings.api.path, body, request.timeout, stream=True)
 
         response = exchange(self.settings, send)
         return EventStream(self.settings, response, self.reader(response))
@@ -92,9 +93,9 @@ class StainlessAdapter:
         client.platform_headers()
         return client
 
-    def _post(self, body: Mapping[str, Any], seconds: float, *, stream: bool) -> Any:
+    def _post(self, path: str, body: Mapping[str, Any], seconds: float, *, stream: bool = False) -> Any:
         return self._clients.get().post(
-            self.settings.api.path,
+            path,
             cast_to=self.httpx.Response,
             body=body,
             options=self.options(seconds),

@@ -5,7 +5,9 @@ Everything follows from the seed, the instance's name and the prompt, so the sam
 
 from dataclasses import replace
 from hashlib import blake2b
+from math import hypot
 from random import Random
+from struct import pack, unpack
 
 from flyllm.testing.wires.base import Call, Reply
 from flyllm.testing.wires.openai_parts import arguments
@@ -43,14 +45,35 @@ def completed(reply: Reply | str, call: Call) -> Reply:
     )
 
 
-def vectors(call: Call, default_dimensions: int = 16) -> list[list[float]]:
-    """Return one unit-range vector per input text, the same for the same text; `dimensions` of the request counts."""
-    asked = call.body.get("dimensions")
-    size = asked if isinstance(asked, int) and asked > 0 else default_dimensions
-    return [_vector(text, size) for text in call.inputs]
+_DIMENSIONS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+    "gemini-embedding-001": 3072,
+    "gemini-embedding-2": 3072,
+    "mistral-embed": 1024,
+    "embed-v4.0": 1536,
+    "intfloat/multilingual-e5-large-instruct": 1024,
+    "pplx-embed-v1-0.6b": 1024,
+    "pplx-embed-v1-4b": 2560,
+    "nomic-embed-text": 768,
+    "text-embedding-nomic-embed-text-v1.5": 768,
+}
+_UNKNOWN_MODEL = 16
 
 
-def _vector(text: str, size: int) -> list[float]:
-    rng = Random(text)
-    # Multiples of 2**-20 survive the trip through 32-bit floats unchanged.
-    return [rng.randint(-(2**20), 2**20) / 2**20 for _ in range(size)]
+def vectors(call: Call) -> list[list[float]]:
+    """Return one vector of length 1 per input text, which model and text decide; fewer dimensions are the first ones.
+
+    So do the models that are trained for it: cut off, and brought to length 1 again.
+    """
+    size = call.dimensions or _DIMENSIONS.get(call.model, _UNKNOWN_MODEL)
+    return [_vector(call.model, text, size) for text in call.inputs]
+
+
+def _vector(model: str, text: str, size: int) -> list[float]:
+    seed = blake2b(f"{model}/{text}".encode(errors="surrogatepass"), digest_size=16).digest()
+    numbers = unpack(f"<{size}h", Random(seed).randbytes(2 * size))
+    length = hypot(*numbers)
+    # As 32-bit floats, which survive the trip through base64 unchanged.
+    return list(unpack(f"<{size}f", pack(f"<{size}f", *(number / length for number in numbers))))

@@ -76,7 +76,11 @@ def test_messages_and_tools_arrive_as_they_were_given(server: ReplayServer, prov
     """The SDK would drop every field here that it does not know, without a word."""
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "Hi", "cache": True}], "name": "ann", "x": {"y": [1]}},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {}}}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "aB3dE6gH9", "function": {"name": "f", "arguments": {}}}],
+        },
     ]
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"anyOf": [{"$ref": "#"}]}, "new": 1}}]
     body = sent(server, provider, {"messages": messages, "tools": tools})

@@ -157,3 +157,42 @@ def test_the_common_parameters_are_the_contracts() -> None:
         "presence_penalty",
         "frequency_penalty",
     }
+
+
+def test_a_call_s_result_is_text_or_json() -> None:
+    """The message that a model is told it by."""
+    call = ToolCall("c1", "f", "{}")
+    assert call.result("as it is") == {"role": "tool", "tool_call_id": "c1", "content": "as it is"}
+    assert call.result({"ü": [1, None]})["content"] == '{"ü": [1, null]}'
+    assert call.result(ATTEMPT)["content"].startswith('{"number": 1, ')
+    ring: list[object] = []
+    ring.append(ring)
+    with pytest.raises(ValueError, match="Circular"):
+        call.result(ring)
+
+
+def test_a_response_s_message_can_be_sent_again() -> None:
+    """With its calls; null in place of no text beside them; what a provider wants back comes along."""
+    assert LLMResponse("Hi").message == {"role": "assistant", "content": "Hi"}
+    extra = {"google": {"thought_signature": "s"}}
+    calls = (ToolCall("a", "f", '{"x": 1}', extra), ToolCall("b", "g", ""), ToolCall("c", "h", "{x"))
+    message = LLMResponse(tool_calls=calls, extra_content={"anthropic": {}}).message
+    assert (message["role"], message["content"], message["extra_content"]) == ("assistant", None, {"anthropic": {}})
+    assert [call["function"] for call in message["tool_calls"]] == [
+        {"name": "f", "arguments": '{"x": 1}'},
+        {"name": "g", "arguments": "{}"},
+        {"name": "h", "arguments": '{"INVALID_JSON": "{x"}'},
+    ]
+    assert [call.get("extra_content") for call in message["tool_calls"]] == [extra, None, None]
+    assert LLMResponse("I look.", tool_calls=calls).message["content"] == "I look."
+
+
+def test_a_failure_has_no_message() -> None:
+    """Asked for it, it raises its error."""
+    with pytest.raises(RateLimitError):
+        _ = LLMResponse(error=RateLimitError("slow down")).message
+
+
+def test_a_call_can_be_hashed_whatever_it_carries() -> None:
+    """It is a value."""
+    assert len({ToolCall("a", "f", "{}", {"x": {}}), ToolCall("a", "f", "{}", {"x": {}})}) == 1

@@ -9,13 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 from flyllm.observability.events import AttemptEvent, RequestEvent
+from flyllm.request import EmbeddingRequest, GenerationRequest
 from flyllm.types import Attempt, LLMResponse
 
 Value = str | int | float | bool | list[str]
 Attributes = dict[str, Value]
 
-CHAT = "chat"
-"""What all that flyllm does is called there."""
+CHAT, EMBEDDINGS = "chat", "embeddings"
+"""What the two things that flyllm does are called there."""
 
 _PROVIDERS = {"google": "gcp.gemini", "mistral": "mistral_ai"}
 """Where the conventions have another name than flyllm."""
@@ -40,10 +41,15 @@ _TOKENS = {
 _NO_ERROR = ("success", "abandoned", "outrun")
 
 
-def of_place(provider: str, model: str) -> Attributes:
-    """Return what says where a request went."""
+def operation(request: GenerationRequest) -> str:
+    """Return what a request asks for."""
+    return EMBEDDINGS if isinstance(request, EmbeddingRequest) else CHAT
+
+
+def of_place(provider: str, model: str, asked: str = CHAT) -> Attributes:
+    """Return what says where a request went, and what it asked for."""
     return {
-        "gen_ai.operation.name": CHAT,
+        "gen_ai.operation.name": asked,
         "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
         "gen_ai.request.model": model,
     }
@@ -119,8 +125,8 @@ def error_of(attempt: Attempt) -> str | None:
 
 
 def _failovers(attempts: Sequence[Attempt]) -> int:
-    in_turn = [attempt.instance_id for attempt in attempts if attempt.chosen_because != "hedge"]
-    return sum(one != other for one, other in pairwise(in_turn))
+    in_turn = [attempt for attempt in attempts if attempt.chosen_because != "hedge"]
+    return sum(one.instance_id != other.instance_id and not one.success for one, other in pairwise(in_turn))
 
 
 def _id_in(raw: Any) -> str | None:

@@ -36,10 +36,10 @@ class Instruments:
             explicit_bucket_boundaries_advisory=_TOKENS,
         )
 
-    def record(self, attempt: Attempt) -> None:
+    def record(self, attempt: Attempt, asked: str = attributes.CHAT) -> None:
         """Count an attempt in. Tokens that flyllm estimated are left out: the conventions want none guessed."""
         place = {
-            **attributes.of_place(attempt.provider, attempt.model),
+            **attributes.of_place(attempt.provider, attempt.model, asked),
             "flyllm.instance.name": attempt.instance_name,
         }
         error, usage = attributes.error_of(attempt), attempt.usage

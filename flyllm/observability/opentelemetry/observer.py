@@ -46,7 +46,7 @@ class OpenTelemetryObserver(Observer):
 
     def on_attempt(self, event: AttemptEvent) -> None:
         """Count an attempt, and note what it was sent with."""
-        self._instruments.record(event.attempt)
+        self._instruments.record(event.attempt, attributes.operation(event.request))
         sent = attributes.of_params(event)
         if self._captures:
             sent.update(content.of(event))

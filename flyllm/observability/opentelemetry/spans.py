@@ -32,7 +32,7 @@ class Spans:
         response = event.response
         began, ended = self._times(response)
         span = self._tracer.start_span(
-            "flyllm.generate_stream" if event.streamed else "flyllm.generate",
+            _name(event),
             pending.context,
             SpanKind.INTERNAL,
             attributes.of_request(event),
@@ -50,7 +50,12 @@ class Spans:
     def _write(self, attempt: Attempt, found: Attributes, inside: Context, before: Span | None) -> Span:
         links = [Link(before.get_span_context(), {"flyllm.attempt.reason": attempt.chosen_because})] if before else None
         span = self._tracer.start_span(
-            f"{attributes.CHAT} {attempt.model}", inside, SpanKind.CLIENT, found, links, _ns(attempt.started)
+            f"{found['gen_ai.operation.name']} {attempt.model}",
+            inside,
+            SpanKind.CLIENT,
+            found,
+            links,
+            _ns(attempt.started),
         )
         if (error := attributes.error_of(attempt)) is not None:
             span.set_status(self._failure(error, attempt.status_code, attempt.error))
@@ -59,7 +64,7 @@ class Spans:
 
     def _of(self, attempt: Attempt, event: RequestEvent, sent: Mapping[str, attributes.Value]) -> Attributes:
         return {
-            **attributes.of_place(attempt.provider, attempt.model),
+            **attributes.of_place(attempt.provider, attempt.model, attributes.operation(event.request)),
             **sent,
             **attributes.of_attempt(attempt, streamed=event.streamed),
             **(attributes.of_answer(event.response) if attempt.success else {}),
@@ -78,6 +83,12 @@ class Spans:
             return now - response.duration, now
         began = attempts[0].started - attempts[0].waited
         return began, max(began + response.duration, *(each.started + each.duration for each in attempts))
+
+
+def _name(event: RequestEvent) -> str:
+    if attributes.operation(event.request) == attributes.EMBEDDINGS:
+        return "flyllm.embed"
+    return "flyllm.generate_stream" if event.streamed else "flyllm.generate"
 
 
 def _ns(seconds: float) -> int:

@@ -34,9 +34,9 @@ class PrometheusObserver(Observer):
         self._gauges.add(self)
 
     def on_start(self, event: AttemptStart) -> None:
-        """Count what is not its request's first attempt."""
+        """Count what is made again."""
         self._gauges.touch()
-        if event.number == 1:
+        if not event.again:
             return
         with counting:
             place = self._place(event.instance_id, event.instance_name, event.provider, event.model)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
 from flyllm.testing.wires.reading import Rule, first_fault, pydantic_message
+from flyllm.testing.wires.tool_turns import check_blocks
 
 
 class ErrorRow(NamedTuple):
@@ -90,6 +91,7 @@ def check(body: Json) -> None:
         raise BadRequest("messages: at least one message is required", "messages")
     for index, message in enumerate(body["messages"]):
         _check_message(f"messages.{index}", message)
+    check_blocks(body["messages"])
     if body["messages"][-1]["role"] == "assistant":
         _check_prefill(body["model"], body["messages"][-1]["content"])
 

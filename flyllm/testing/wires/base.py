@@ -60,13 +60,17 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as a wire understood it. `prompt` is all text of the messages joined, for echo and counting."""
+    """A request as a wire understood it. `prompt` is all text of the messages joined, for echo and counting.
+
+    `inputs` are the texts to embed, `dimensions` how long their vectors shall be, None for the model's length.
+    """
 
     operation: Operation
     model: str
     prompt: str
     body: Json
-    inputs: tuple[str, ...] = ()  # texts to embed
+    inputs: tuple[str, ...] = ()
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class CohereWire:
             return Call(operation, "", "", body)
         if operation is Operation.EMBEDDINGS:
             texts = texts_to_embed(body)
-            return Call(operation, body["model"], "\n".join(texts), body, texts)
+            return Call(operation, body["model"], "\n".join(texts), body, texts, body.get("output_dimension"))
         check(body)
         return Call(operation, body["model"], text_of(body["messages"]), body)
 

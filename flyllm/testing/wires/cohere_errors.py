@@ -73,6 +73,8 @@ def texts_to_embed(body: Json) -> tuple[str, ...]:
         raise BadRequest(f"invalid request: {limit}. Try using up to {_MAX_TEXTS} texts.", "texts")
     if not body.get("input_type"):
         raise BadRequest("invalid request: valid input_type must be provided with the provided model", "input_type")
+    if fault := first_fault(body, {"output_dimension": Rule("integer", 1)}):
+        raise BadRequest(_message(fault), fault.name)
     return tuple(texts)
 
 

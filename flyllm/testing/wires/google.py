@@ -21,7 +21,7 @@ from flyllm.testing.wires.base import (
     Reply,
     SimulatedToolCall,
 )
-from flyllm.testing.wires.google_errors import ERRORS, check, embedded, field, status_body
+from flyllm.testing.wires.google_errors import ERRORS, check, embedded, embedded_size, field, status_body
 from flyllm.testing.wires.openai_parts import alphanumeric, lowercase, route
 from flyllm.testing.wires.reading import text_of
 from flyllm.testing.wires.sse import pieces
@@ -72,7 +72,7 @@ class GoogleWire:
             return Call(operation, "", "", body)
         if operation is Operation.EMBEDDINGS:
             inputs = tuple(text_of(content) for content in embedded(body))
-            return Call(operation, model, "\n".join(inputs), body, inputs)
+            return Call(operation, model, "\n".join(inputs), body, inputs, embedded_size(body))
         check(body)
         if operation is Operation.STREAM and parse_qs(urlsplit(path).query).get("alt") != ["sse"]:
             body = {**body, _AS_ARRAY: "json"}

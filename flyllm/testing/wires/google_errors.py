@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
-from flyllm.testing.wires.reading import Fault, Rule, first_fault
+from flyllm.testing.wires.reading import Fault, Rule, first_fault, is_a, text_of
 
 
 class ErrorRow(NamedTuple):
@@ -97,6 +97,9 @@ def _detail(name: str, **fields: Any) -> Json:
     return {"@type": f"type.googleapis.com/google.rpc.{name}", **fields}
 
 
+MAX_BATCH = 100
+"""Texts in one call of batchEmbedContents."""
+
 _CONFIG_RULES = {
     "temperature": Rule("number", 0, 2),
     "topP": Rule("number", 0, 1),
@@ -145,10 +148,25 @@ def check(body: Json) -> None:
 def embedded(body: Json) -> list[Any]:
     """Return the contents to embed, of a batch or a single request; raise `BadRequest` where there are none."""
     requests = body.get("requests", [body])
+    if len(requests) > MAX_BATCH:
+        raise BadRequest(f"* BatchEmbedContentsRequest.requests: at most {MAX_BATCH} requests can be in one batch\n")
     contents = [request.get("content") for request in requests if isinstance(request, dict)]
     if not contents or not all(contents):
         raise BadRequest("* EmbedContentRequest.content: content is not specified\n", "content")
+    if not all(map(text_of, contents)):
+        raise BadRequest("* EmbedContentRequest.content contains an empty Part.\n", "content")
     return contents
+
+
+def embedded_size(body: Json) -> int | None:
+    """Return how many dimensions a batch or a single request asks for, None where it does not."""
+    first = body.get("requests", [body])[0]
+    size = field(first, "outputDimensionality") or field(
+        field(first, "embedContentConfig") or {}, "outputDimensionality"
+    )
+    if size is None or (isinstance(size, int) and is_a(size, "integer")):
+        return size
+    raise BadRequest(f"Invalid value at 'output_dimensionality' (TYPE_INT32), {json.dumps(size)}")
 
 
 def field(body: Json, name: str) -> Any:

@@ -20,11 +20,13 @@ from flyllm.testing.wires.base import (
 )
 from flyllm.testing.wires.mistral_errors import check, error_body, require
 from flyllm.testing.wires.openai_parts import CREATED, alphanumeric, arguments, bearer, hexadecimal, route, uuid
-from flyllm.testing.wires.reading import text_of, token_count
+from flyllm.testing.wires.reading import is_a, text_of, token_count
 from flyllm.testing.wires.sse import compact, pieces, sse
 
 # Mistral has no word of its own for filtered content; a moderated request is refused (403).
 _FINISH_REASON = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "error"}
+# Of one embedding call; what is beyond is refused with code 3210.
+_MAX_TEXTS, _MAX_TOKENS = 512, 16_384
 
 
 class MistralWire:
@@ -128,7 +130,14 @@ def _read_embedding(body: Json) -> Call:
         raise BadRequest("Input should be a valid string", "input")
     if not texts:
         raise BadRequest("List should have at least 1 item after validation, not 0", "input")
-    return Call(Operation.EMBEDDINGS, body["model"], "\n".join(texts), body, tuple(texts))
+    if len(texts) > _MAX_TEXTS:
+        raise BadRequest("Too many inputs in request, split into more batches.")
+    if (tokens := token_count(texts)) > _MAX_TOKENS:
+        raise BadRequest(f"Too many tokens in batch. Max is {_MAX_TOKENS} got {tokens}")
+    size = body.get("output_dimension")
+    if size is not None and not (is_a(size, "integer") and size > 0):
+        raise BadRequest("Input should be a valid integer", "output_dimension")
+    return Call(Operation.EMBEDDINGS, body["model"], "\n".join(texts), body, tuple(texts), size)
 
 
 def _prefixed(call: Call, reply: Reply) -> Reply:

@@ -42,6 +42,7 @@ ERRORS = {
 # Refusals beyond the schema carry a type and code of their own; told by how their message starts.
 _SPECIAL = {
     "Expected last role": ("invalid_request_message_order", "3230"),
+    "Too many": ("invalid_request_prompt", "3210"),
     "Tool call id was": ("invalid_function_call", "3280"),
 }
 

@@ -38,6 +38,7 @@ _RULES = {
     "stream": Rule("boolean"),
     "options": Rule("object"),
     "tools": Rule("array"),
+    "dimensions": Rule("integer"),
 }
 _OPTIONS = {
     "temperature": Rule("number"),
@@ -57,6 +58,7 @@ _GO_TYPES = {
     "stream": "bool",
     "options": "map[string]interface {}",
     "tools": "api.Tools",
+    "dimensions": "int",
     "messages.role": "string",
     "messages.content": "string",
     "messages.tool_calls": "[]api.ToolCall",
@@ -162,7 +164,7 @@ def _read_embedding(body: Json) -> Call:
     texts = [given] if isinstance(given, str) else [] if given is None else given
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise BadRequest("invalid input type", "input")
-    return Call(Operation.EMBEDDINGS, body["model"], "\n".join(texts), body, tuple(texts))
+    return Call(Operation.EMBEDDINGS, body["model"], "\n".join(texts), body, tuple(texts), body.get("dimensions"))
 
 
 def _check_options(options: Json) -> None:

@@ -3,15 +3,12 @@
 A provider that serves this shape is a subclass that overrides those points; the rest is common.
 """
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from struct import pack
 from typing import Any, ClassVar
 
-from flyllm.testing.wires import openai_errors
+from flyllm.testing.wires import openai_embeddings, openai_errors
 from flyllm.testing.wires.base import (
-    BadRequest,
     Call,
     ErrorKind,
     HttpReply,
@@ -34,6 +31,7 @@ from flyllm.testing.wires.openai_parts import (
     route,
 )
 from flyllm.testing.wires.sse import compact, pieces, sse
+from flyllm.testing.wires.tool_turns import check_chat
 
 
 class OpenAIChatWire:
@@ -43,6 +41,7 @@ class OpenAIChatWire:
     chat_paths: ClassVar[tuple[str, ...]] = ("/v1/chat/completions",)
     models_paths: ClassVar[tuple[str, ...]] = ("/v1/models",)
     embeddings_paths: ClassVar[tuple[str, ...]] = ("/v1/embeddings",)
+    embedding_rules: ClassVar[openai_embeddings.EmbeddingRules] = openai_embeddings.OPENAI
     errors: ClassVar[openai_errors.ErrorTable] = openai_errors.OPENAI
     owner: ClassVar[str] = "openai"
     obfuscates: ClassVar[bool] = True
@@ -66,15 +65,13 @@ class OpenAIChatWire:
         """Understand a request; raise `BadRequest` where a required field is missing."""
         if operation is Operation.MODELS:
             return Call(operation, "", "", body)
-        model = required(body, "model")
         if operation is Operation.EMBEDDINGS:
-            given = body.get("input")
-            if not given:
-                raise BadRequest("Missing required parameter: 'input'.", "input")
-            inputs = (given,) if isinstance(given, str) else tuple(str(item) for item in given)
-            return Call(operation, model, "\n".join(inputs), body, inputs)
+            return openai_embeddings.read_embedding(body, self.embedding_rules)
+        model = required(body, "model")
         messages = required(body, "messages", "array")
         check(body)
+        if self.provider == "openai":  # the compatible servers let more pass
+            check_chat(messages)
         return Call(operation, model, prompt_of(messages), body)
 
     # ---- answers
@@ -203,10 +200,10 @@ class OpenAIChatWire:
         return {"id": name, "object": "model", "created": CREATED, "owned_by": self.owner}
 
     def embeddings(self, call: Call, vectors: Sequence[Sequence[float]], rng: Random) -> Json:
-        """Return embeddings as lists, or as base64 of little-endian floats where the request asks for that."""
-        packed = call.body.get("encoding_format") == "base64"
+        """Return embeddings as lists, or as base64 where the request asks for that."""
+        encoding = call.body.get("encoding_format")
         data = [
-            {"object": "embedding", "index": n, "embedding": _packed(vector) if packed else list(vector)}
+            {"object": "embedding", "index": n, "embedding": openai_embeddings.packed(vector, encoding)}
             for n, vector in enumerate(vectors)
         ]
         tokens = sum(max(1, -(-len(text) // 4)) for text in call.inputs)
@@ -241,7 +238,3 @@ class OpenAIChatWire:
             "openai-version": "2020-10-01",
             **rate_limit_headers(limits),
         }
-
-
-def _packed(vector: Sequence[float]) -> str:
-    return b64encode(pack(f"<{len(vector)}f", *vector)).decode()

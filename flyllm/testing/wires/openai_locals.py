@@ -1,11 +1,12 @@
 """The chat-completions shape as LM Studio, Ollama and Google serve it beside their own APIs."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from flyllm.testing.wires import openai_errors
-from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply
+from flyllm.testing.wires import openai_embeddings, openai_errors
+from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply, SimulatedToolCall
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import CREATED, alphanumeric, lowercase, route
 from flyllm.testing.wires.sse import compact, pieces, sse
@@ -37,6 +38,7 @@ class LMStudioWire(_PlainChat):
     """LM Studio's server: reasoning in its own field, nine-digit tool ids, errors named in the stream."""
 
     provider = "lmstudio"
+    embedding_rules = openai_embeddings.BARE
     errors = openai_errors.LMSTUDIO
     owner = "organization_owner"
 
@@ -90,6 +92,7 @@ class OllamaChatWire(_PlainChat):
     """Ollama's `/v1`."""
 
     provider = "ollama"
+    embedding_rules = openai_embeddings.ANY
     errors = openai_errors.OLLAMA
     owner = "library"
 
@@ -117,10 +120,17 @@ class GoogleChatWire(_PlainChat):
     chat_paths = ("/v1beta/openai/chat/completions",)
     models_paths = ("/v1beta/openai/models",)
     embeddings_paths = ("/v1beta/openai/embeddings",)
+    embedding_rules = openai_embeddings.GOOGLE
     owner = "google"
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
         return {"id": alphanumeric(rng, 22), "object": kind, "created": CREATED, "model": call.model}
+
+    def _tool_call(self, index: int, call: SimulatedToolCall, rng: Random) -> Json:
+        made = super()._tool_call(index, call, rng)
+        # Of parallel calls the first is signed (ai.google.dev/gemini-api/docs/thought-signatures#openai).
+        signature = {"google": {"thought_signature": b64encode(rng.randbytes(86)).decode()}}
+        return {**made, "extra_content": signature} if index == 0 else made
 
     def _error_body(self, kind: ErrorKind, message: str | None, param: str | None) -> Any:
         row = self.errors[kind]

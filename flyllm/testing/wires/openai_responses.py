@@ -17,6 +17,7 @@ from flyllm.testing.wires.openai_parts import (
     route,
 )
 from flyllm.testing.wires.sse import pieces, sse
+from flyllm.testing.wires.tool_turns import check_items
 
 
 class OpenAIResponsesWire:
@@ -49,6 +50,8 @@ class OpenAIResponsesWire:
         given = body.get("input")
         if given is None:
             raise BadRequest("Missing required parameter: 'input'.", "input")
+        if not body.get("previous_response_id"):  # of which the calls may be
+            check_items(given)
         text = given if isinstance(given, str) else prompt_of(given)
         instructions = body.get("instructions")
         return Call(operation, model, f"{instructions}\n{text}" if instructions else text, body)

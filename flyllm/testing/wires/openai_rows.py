@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from flyllm.testing.wires import openai_errors
+from flyllm.testing.wires import openai_embeddings, openai_errors
 from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply, SimulatedToolCall
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import (
@@ -25,7 +25,7 @@ class GroqWire(OpenAIChatWire):
     provider = "groq"
     chat_paths = ("/openai/v1/chat/completions",)
     models_paths = ("/openai/v1/models",)
-    embeddings_paths = ("/openai/v1/embeddings",)
+    embeddings_paths = ()
     errors = openai_errors.GROQ
     obfuscates = False
     owner = "Meta"
@@ -136,6 +136,7 @@ class TogetherWire(OpenAIChatWire):
     """Together: a seed and no logprobs in the choice, `prompt`, usage in the last chunk unasked, a bare model list."""
 
     provider = "togetherai"
+    embedding_rules = openai_embeddings.BARE
     errors = openai_errors.TOGETHER
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
@@ -188,6 +189,11 @@ class TogetherWire(OpenAIChatWire):
             yield {"role": "assistant", "content": piece}
         for index, call in enumerate(reply.tool_calls):
             yield {"role": "assistant", "content": "", "tool_calls": [self._tool_call(index, call, rng)]}
+
+    def embeddings(self, call: Call, vectors: Sequence[Sequence[float]], rng: Random) -> Json:
+        """Return embeddings, without usage, of which its description says nothing."""
+        answer = super().embeddings(call, vectors, rng)
+        return {name: answer[name] for name in ("object", "data", "model")}
 
     def models(self, names: Sequence[str]) -> Any:
         """Return the model list: a bare array, as its description says."""

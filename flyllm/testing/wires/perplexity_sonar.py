@@ -1,10 +1,10 @@
 """Perplexity's Sonar API: the chat-completions shape with sources, costs and the whole text in every chunk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
-from flyllm.testing.wires import openai_errors
-from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply
+from flyllm.testing.wires import openai_embeddings, openai_errors
+from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Operation, Reply
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import CREATED, uuid
 from flyllm.testing.wires.sse import compact, pieces, sse
@@ -15,7 +15,8 @@ class PerplexityWire(OpenAIChatWire):
 
     provider = "perplexity"
     chat_paths = ("/chat/completions", "/v1/chat/completions", "/v1/sonar")
-    embeddings_paths = ()
+    embeddings_paths = ("/v1/embeddings",)
+    embedding_rules = openai_embeddings.PERPLEXITY
     errors = openai_errors.PERPLEXITY
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
@@ -51,6 +52,17 @@ class PerplexityWire(OpenAIChatWire):
             "cost": cost,
         }
         return {**usage, "reasoning_tokens": reply.reasoning_tokens} if reply.reasoning_tokens else usage
+
+    def read(self, operation: Operation, path: str, body: Json) -> Call:
+        """Understand a request; embeddings come as small integers where the request does not say how."""
+        packed = operation is Operation.EMBEDDINGS
+        return super().read(operation, path, {"encoding_format": "base64_int8", **body} if packed else body)
+
+    def embeddings(self, call: Call, vectors: Sequence[Sequence[float]], rng: Random) -> Json:
+        """Return embeddings, with what they cost."""
+        answer = super().embeddings(call, vectors, rng)
+        cost = {"input_cost": 0.0, "total_cost": 0.0, "currency": "USD"}
+        return {**answer, "usage": {**answer["usage"], "cost": cost}}
 
     def error(self, kind: ErrorKind, message: str | None, rng: Random, param: str | None = None) -> HttpReply:
         """Return an error answer; a wrong field is reported with 422 and FastAPI's list of details."""

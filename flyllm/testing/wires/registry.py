@@ -41,7 +41,7 @@ ROWS: dict[str, Row] = {
     ),
     "perplexity": Row(
         ("perplexity_agent:PerplexityAgentWire", "perplexity_sonar:PerplexityWire"),
-        ("perplexity/sonar", "openai/gpt-5.4"),
+        ("perplexity/sonar", "openai/gpt-5.4", "pplx-embed-v1-4b"),
         frozenset({Operation.MODELS}),
     ),
     "ollama": Row(

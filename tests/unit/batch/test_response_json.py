@@ -46,6 +46,7 @@ ATTEMPTS = st.builds(
     first_content=st.none() | SECONDS,
     cost=st.none() | SECONDS,
 )
+EXTRA = st.none() | st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=2), max_size=2)
 PARTS = {
     "content": TEXT,
     "usage": USAGES,
@@ -55,7 +56,7 @@ PARTS = {
     "instance_name": NAME,
     "task": NAME,
     "finish_reason": st.sampled_from([None, "stop", "length", "tool_calls"]),
-    "tool_calls": st.lists(st.builds(ToolCall, TEXT, TEXT, TEXT), max_size=3).map(tuple),
+    "tool_calls": st.lists(st.builds(ToolCall, TEXT, TEXT, TEXT, EXTRA), max_size=3).map(tuple),
     "reasoning": NAME,
     "attempts": st.lists(ATTEMPTS, max_size=3).map(tuple),
     "duration": SECONDS,
@@ -65,6 +66,7 @@ PARTS = {
     "custom_id": NAME,
     "cost": st.none() | SECONDS,
     "id": TEXT,
+    "extra_content": EXTRA,
 }
 RESPONSES = st.builds(LLMResponse, **PARTS)
 

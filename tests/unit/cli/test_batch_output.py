@@ -46,7 +46,7 @@ def test_every_line_of_our_shape_has_the_same_keys() -> None:
     answer, calls, failed = map(json.loads, lines)
     assert list(answer) == list(calls) == list(failed)
     assert (answer["content"], answer["line"], answer["attempts"], answer["duration"]) == ("grün\u2028", 3, 1, 2.5)
-    assert calls["tool_calls"] == [{"id": "id", "name": "f", "arguments": '{"x": 1}'}]
+    assert calls["tool_calls"] == [{"id": "id", "name": "f", "arguments": '{"x": 1}', "extra_content": None}]
     assert (failed["success"], failed["content"], failed["attempts"]) == (False, None, 1)
     error = {"type": "RateLimitError", "message": "slow\ndown", "status_code": 429, "instance": "main"}
     assert failed["error"] == error

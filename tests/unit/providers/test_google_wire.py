@@ -236,11 +236,13 @@ def test_finish_reasons(word: str | None, ours: str | None) -> None:
 
 
 def test_a_call_that_stops_is_a_tool_call() -> None:
-    """Google says STOP; ids that it leaves out are made up, the same for the same answer."""
+    """Google says STOP; ids that it leaves out are invented."""
     parts = [{"functionCall": {"name": "f", "args": {"ä": 1}}}, {"functionCall": {"name": "f", "id": "x"}}]
     read = google_wire.read(candidate(*parts), {})
     assert read.finish_reason == "tool_calls"
-    assert read.tool_calls == (ToolCall("call_0_f", "f", '{"ä": 1}'), ToolCall("x", "f", "{}"))
+    invented = read.tool_calls[0].id
+    assert read.tool_calls == (ToolCall(invented, "f", '{"ä": 1}'), ToolCall("x", "f", "{}"))
+    assert invented.startswith("call_")
     assert google_wire.read(candidate(*parts, reason="MAX_TOKENS"), {}).finish_reason == "length"
 
 
@@ -249,7 +251,9 @@ def test_calls_of_a_stream_are_numbered_across_its_responses() -> None:
     one = candidate({"functionCall": {"name": "f"}}, reason=None)
     deltas = read_stream(one, one, candidate({"text": ""}))
     calls = [part for delta in deltas for part in delta.tool_calls]
-    assert calls == [ToolCallDelta(0, "call_0_f", "f", "{}"), ToolCallDelta(1, "call_1_f", "f", "{}")]
+    ids = [call.id for call in calls]
+    assert calls == [ToolCallDelta(0, ids[0], "f", "{}"), ToolCallDelta(1, ids[1], "f", "{}")]
+    assert len({*ids, ""}) == 3
     assert deltas[-1].finish_reason == "tool_calls"
 
 

@@ -118,7 +118,7 @@ def test_finish_reasons(word: Any, called: bool, reason: Any) -> None:
 
 
 def test_an_answer_with_everything() -> None:
-    """Ids are the server's, or invented the same way each time."""
+    """Ids are the server's, or invented where older ones give none."""
     calls = [
         {"id": "x", "function": {"index": 0, "name": "f", "arguments": {"ü": 1}}},
         {"function": {"name": "g", "arguments": '{"a": 1}'}},
@@ -126,7 +126,9 @@ def test_an_answer_with_everything() -> None:
     message = {"role": "assistant", "content": "a", "thinking": "Hm.", "tool_calls": calls}
     found = read({"model": "m", "message": message, "prompt_eval_count": 5, "eval_count": 2}, {})
     assert (found.content, found.reasoning, found.model) == ("a", "Hm.", "m")
-    assert found.tool_calls == (ToolCall("x", "f", '{"ü": 1}'), ToolCall("call_1_g", "g", '{"a": 1}'))
+    invented = found.tool_calls[1].id
+    assert found.tool_calls == (ToolCall("x", "f", '{"ü": 1}'), ToolCall(invented, "g", '{"a": 1}'))
+    assert invented.startswith("call_")
     assert found.usage == TokenUsage(5, 2, 7)
 
 
@@ -134,7 +136,9 @@ def test_tool_calls_of_a_stream_are_counted_through() -> None:
     """Two lines with a call each are two calls."""
     line = {"message": {"tool_calls": [{"function": {"name": "f", "arguments": {}}}]}, "done": False}
     found = [part for delta in stream(line, line, DONE) for part in delta.tool_calls]
-    assert found == [ToolCallDelta(0, "call_0_f", "f", "{}"), ToolCallDelta(1, "call_1_f", "f", "{}")]
+    ids = [part.id for part in found]
+    assert found == [ToolCallDelta(0, ids[0], "f", "{}"), ToolCallDelta(1, ids[1], "f", "{}")]
+    assert len({*ids, ""}) == 3
 
 
 def test_usage_comes_with_the_last_line() -> None:

@@ -69,9 +69,15 @@ def test_who_sends_the_bill_is_told_by_the_address() -> None:
 
 
 def test_a_model_that_is_not_listed_has_no_price() -> None:
-    """Nor has one whose answers have none, as embeddings."""
-    for model in ("no-such-model", "text-embedding-3-small"):
-        assert (listed("openai", model).source, listed("openai", model).of(USAGE)) == (None, None)
+    assert (listed("openai", "no-such-model").source, listed("openai", "no-such-model").of(USAGE)) == (None, None)
+
+
+def test_embeddings_have_a_price_though_their_answers_have_none() -> None:
+    """It is that of the prompt; whoever has such a model write something is not told what that costs."""
+    price = listed("openai", "text-embedding-3-small")
+    assert price.of(TokenUsage(1_000_000, 0, 1_000_000)) == pytest.approx(0.02)
+    assert price.of(USAGE) is None
+    assert price.source is not None
 
 
 def test_google_may_write_its_models_with_their_collection() -> None:

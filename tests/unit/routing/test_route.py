@@ -1,5 +1,7 @@
 """Rules of where one request may still go."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from flyllm._resilience.classification import Exclusion
 from flyllm._routing.instance import Instance
 from flyllm._routing.route import Route
-from tests.unit.fakes import instance
+from tests.unit.fakes import api, instance
 
 A = instance(0, provider="openai", model="x")
 SAME_MODEL = instance(1, provider="openai", model="x")
@@ -88,3 +90,21 @@ def test_exclusions_add_up(exclusions: list[tuple[Instance, Exclusion]]) -> None
             for other, what in exclusions
         )
         assert route.allows(place) is not reached
+
+
+def test_a_route_goes_where_what_it_needs_can_be_done() -> None:
+    """Whatever that is: the words are those of the registry."""
+    able = replace(api(), can=frozenset({"embed", "tools"}))
+    plain, both = instance(0), instance(1, api=able)
+    assert [Route(None, needs=frozenset({"embed"})).allows(each) for each in (plain, both)] == [False, True]
+    assert [Route(None, needs=frozenset({"embed", "fly"})).allows(each) for each in (plain, both)] == [False, False]
+    assert [Route(None).allows(each) for each in (plain, both)] == [True, True]
+    assert (Route(None, needs=frozenset({"embed"})).restricted, Route(None).restricted) == (True, False)
+
+
+def test_a_route_may_stay_with_one_model() -> None:
+    here, there, elsewhere = instance(0, model="a"), instance(1, model="b"), instance(2, model="a", provider="groq")
+    route = Route(None, only=("openai", "a"))
+    assert [route.allows(each) for each in (here, there, elsewhere)] == [True, False, False]
+    route.exclude(here, Exclusion.INSTANCE)
+    assert not route.allows(here)

@@ -1,5 +1,7 @@
 """Unscripted answers and token counts."""
 
+from math import hypot
+
 import pytest
 
 from flyllm.testing import Call, Operation, Reply, SimulatedToolCall
@@ -42,9 +44,14 @@ def test_a_text_is_a_reply() -> None:
     assert completed("abcd", call("")) == Reply("abcd", prompt_tokens=1, completion_tokens=1)
 
 
-def test_vectors_depend_on_the_text_alone() -> None:
-    """Equal texts have equal vectors of the size asked for, in [-1, 1]."""
-    (first,), (second,) = vectors(call("a")), vectors(call("a", dimensions=4))
+def embedding(text: str, size: int | None = None) -> Call:
+    return Call(Operation.EMBEDDINGS, "m", text, {}, (text,), size)
+
+
+def test_vectors_depend_on_model_and_text_alone() -> None:
+    """Equal texts have equal vectors, of length 1; fewer dimensions are the first ones, made longer."""
+    (first,), (second,), (other,) = vectors(embedding("a")), vectors(embedding("a", 4)), vectors(embedding("b"))
     assert (len(first), len(second)) == (16, 4)
-    assert first[:4] == second
-    assert all(-1 <= x <= 1 for x in first)
+    assert hypot(*first) == pytest.approx(1.0) == hypot(*second)
+    assert [x / first[0] for x in first[:4]] == pytest.approx([x / second[0] for x in second])
+    assert (vectors(embedding("a")), other == first) == ([first], False)
