@@ -20,7 +20,7 @@ demo: $(STAMP)  ## Ten simulated providers, a batch over all of them, one failin
 	$(BIN)/flyllm demo
 
 test: $(STAMP)  ## The whole test suite
-	$(BIN)/python -m pytest -n 4 --dist worksteal  # most of it waits: for timeouts, which no faster machine shortens
+	$(BIN)/python -m pytest -n 6 --dist worksteal  # most of it waits: for timeouts, which no faster machine shortens
 
 bench: $(STAMP)  ## What goodput and faults cost, against the computed optimum: about 15 minutes; ARGS=--quick: 2
 	$(BIN)/python -m benchmarks.goodput --json build/goodput.json $(ARGS)

@@ -55,7 +55,7 @@ def test_every_python_block_runs(provider_simulator: ProviderSimulator, tmp_path
     done = run(sys.executable, "-W", "error", "-c", script, OPENAI_API_KEY="a", ANTHROPIC_API_KEY="b")
     assert done.returncode == 0, done.stderr
     assert "--- Token Usage Statistics ---" in done.stdout
-    assert sum(instance.count for instance in provider_simulator) == 8
+    assert sum(instance.count for instance in provider_simulator) == 10
 
 
 def test_the_quick_start_has_twelve_lines_of_code_at_most():

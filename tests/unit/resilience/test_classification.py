@@ -32,6 +32,7 @@ TABLE = [
     ("MissingDependencyError", True, PROVIDER, NONE, None, {"counted"}),
     ("BatchStoppedError", False, WHOLE, NONE, None, {"counted"}),
     ("BudgetExceededError", False, WHOLE, NONE, None, {"counted"}),
+    ("ToolRoundsExceededError", False, WHOLE, NONE, None, {"counted"}),
     ("NoInstanceError", False, WHOLE, NONE, None, {"counted"}),
     ("DeadlineExceededError", False, WHOLE, NONE, None, {"counted"}),
     ("ManagerClosedError", False, WHOLE, NONE, None, {"counted"}),
