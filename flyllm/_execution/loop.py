@@ -18,7 +18,7 @@ from flyllm._resilience.retry import run_attempts
 from flyllm._routing.instance import Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
-from flyllm.errors import ContentFilterError, ContextLengthError, LLMError, RequestError
+from flyllm.errors import ContentFilterError, ContextLengthError, DeadlineExceededError, LLMError, RequestError
 
 T = TypeVar("T", bound=Outcome)
 
@@ -149,5 +149,13 @@ class Steps:
         if verdict.retry and verdict.exclude is Exclusion.NOTHING and self.job.deadline.passed:
             errors.append(self.job.late())  # what it lacked was time
         final = most_actionable(errors)
+        if isinstance(final, DeadlineExceededError):
+            self._tell_what_went_before(final)
         before = [other for other in errors if other is not final]
         return final, final.__cause__ or (before[-1] if before else None)
+
+    def _tell_what_went_before(self, error: DeadlineExceededError) -> None:
+        """Add to a deadline that passed in the queue why the request was there once more."""
+        last = self.job.ledger[-1] if self.job.ledger else None
+        if last is not None and last.error and last.error not in str(error):
+            error.args = (f"{error}, after attempt {last.number} at {last.instance_name}: {last.error}",)

@@ -24,6 +24,7 @@ from flyllm.errors import (
     RequestError,
     ServerError,
 )
+from flyllm.types import Attempt
 from tests.unit.fakes import GOOD, Core, FakeProvider, ManualClock, core, instance
 
 
@@ -510,3 +511,18 @@ def test_a_local_failure_does_not_count_against_the_instance() -> None:
     running.run()
     (snapshot,) = running.pool.snapshots()
     assert (snapshot.requests, snapshot.failures) == (1, 0)
+
+
+def test_a_deadline_that_passes_in_the_queue_says_what_went_before() -> None:
+    """Its owner learns why the request was there once more; said once, also where the error says it already."""
+    running, _ = failing()
+    job = running.job()
+    loop = running.call._loop
+    waiting = DeadlineExceededError("no instance became free before the request's deadline")
+    assert str(loop.steps(job).conclusion(waiting)[0]) == "no instance became free before the request's deadline"
+    job.ledger.append(Attempt(3, 0, "i0", "openai", "m", 0.0, 0.0, 0.1, "RequestError", error="Too many open files"))
+    for _ in range(2):
+        final, _ = loop.steps(job).conclusion(waiting)
+        assert str(final) == (
+            "no instance became free before the request's deadline, after attempt 3 at i0: Too many open files"
+        )
