@@ -247,7 +247,8 @@ open_files = max(map(int, os.listdir("/proc/self/fd" if sys.platform == "linux" 
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + {free}, hard))
 results = manager.batch_generate(PROMPTS, deadline=3.0)
-tell(results=len(results), others=sorted({{str(r.error) for r in results if r.attempts and not r.success and "open files" not in str(r.error)}}))
+failed = {{str(r.error) for r in results if r.attempts and not r.success}}
+tell(results=len(results), others=[text for text in failed if "open files" not in text])
 tell(tried=any(r.attempts for r in results))
 tell(**kinds(results))
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
