@@ -17,12 +17,18 @@ SECONDS = 1.0
 class Closing(Protocol):
     """What can be closed within a time."""
 
+    def end(self) -> None:
+        """Begin to end what is under way."""
+
     def close(self, seconds: float) -> None:
-        """End what is under way, in at most `seconds`."""
+        """End it, in at most `seconds`."""
 
 
 _clock = SystemClock()
 _held: set[Closing] = set()
+_spent = 0.0
+"""How much of `SECONDS` is gone: the process's end may come by more than once."""
+
 _told: int | None = None
 """The id of the process whose multiprocessing knows."""
 
@@ -56,9 +62,14 @@ def _tell_multiprocessing() -> None:
 
 
 def _close_all() -> None:
-    until = _clock.monotonic() + SECONDS
-    for work in list(_held):
+    global _spent
+    began, every = _clock.monotonic(), list(_held)
+    until = began + SECONDS - _spent
+    for work in every:
+        work.end()
+    for work in every:
         work.close(max(until - _clock.monotonic(), 0.0))
+    _spent += _clock.monotonic() - began
 
 
 # Now, not when there is something to hold: the process's end calls what was registered last first, and a manager that

@@ -72,6 +72,13 @@ class Background:
         if self._emitter.instances:
             self._put(self._emitter.instance, event)
 
+    def end(self) -> None:
+        """Have the thread end as soon as all is handed over, and do not wait for it."""
+        if self._busy.locked() or not self._queue.empty():
+            self._closing.set()
+            self._queue.put(None)
+            self._start()
+
     def close(self, seconds: float) -> None:
         """Wait until what is queued has been handed over, at most `seconds`, and end the thread.
 
@@ -81,9 +88,7 @@ class Background:
             return
         until = _clock.monotonic() + seconds
         while not self._queue.empty() or self._busy.locked():
-            self._closing.set()
-            self._queue.put(None)
-            self._start()
+            self.end()
             left = min(max(until - _clock.monotonic(), 0.0), threading.TIMEOUT_MAX)
             if not self._busy.acquire(timeout=left):
                 self._warn_of_the_rest(seconds)

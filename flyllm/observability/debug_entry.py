@@ -10,7 +10,7 @@ from flyllm.request import EmbeddingRequest, GenerationRequest
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
-# A field per line, as it is read by people. The module's own `indent` would take ten times as long.
+# A field per line, as it is read by people. The module's own `indent` would give up its encoder in C.
 _json = encoder(separators=(",\n    ", ": "))
 _compact = encoder(separators=(",", ":"))
 

@@ -16,7 +16,7 @@ Change = Literal["cooling", "ejected", "recovered"]
 """What became of an instance: left alone because it asked for it, left alone because it fails, given requests again."""
 
 
-class AttemptStart(NamedTuple):  # every attempt has one: a quarter of what a frozen dataclass costs
+class AttemptStart(NamedTuple):  # every attempt has one, and a frozen dataclass costs more to make
     """An attempt is about to be sent.
 
     `id` is flyllm's name of its request; `waited` and `chosen_because` are what `Attempt` says of them; `before` is the

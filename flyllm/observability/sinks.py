@@ -24,6 +24,8 @@ class Sinks:
         """Wait until the slow ones have everything, at most `seconds` for all of them."""
         clock = SystemClock()
         until = clock.monotonic() + seconds
+        for each in self._slow:  # at the same time, so that one that hangs leaves the others theirs
+            each.end()
         for each in self._slow:
             each.close(max(0.0, until - clock.monotonic()))
 

@@ -99,7 +99,7 @@ class Tool:
 
 
 _known: "WeakKeyDictionary[FunctionType, Arguments]" = WeakKeyDictionary()
-"""Of functions given bare, request after request: a schema takes two milliseconds to make."""
+"""Of functions given bare, request after request: a schema is made once for each."""
 
 
 def _by_signature(function: Callable[..., Any], descriptions: Mapping[str, str]) -> Arguments:

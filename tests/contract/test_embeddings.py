@@ -32,9 +32,9 @@ from flyllm._secret import Secret
 from flyllm.providers.base import EMBED, EmbeddingSpec, ProviderSettings
 from flyllm.providers.registry import REGISTRY, create_provider
 from flyllm.testing import Behaviour, ErrorKind, Fault, ProviderSimulator, SimulatedProvider
+from tests.contract.cases import BROKEN, CANARY, UNREADABLE, fresh, kept
 
 ROWS = [(spec.name, api.name) for spec in REGISTRY.values() for api in spec.apis if api.embedding is not None]
-CANARY = "sk-CANARY-7f3a9b2c4d5e6f708192"
 ERRORS: dict[ErrorKind, type[LLMError] | tuple[type[LLMError], ...]] = {
     ErrorKind.INVALID_REQUEST: InvalidRequestError,
     ErrorKind.AUTHENTICATION: AuthenticationError,
@@ -46,16 +46,6 @@ ERRORS: dict[ErrorKind, type[LLMError] | tuple[type[LLMError], ...]] = {
     ErrorKind.SERVER_ERROR: ServerError,
     ErrorKind.OVERLOADED: (OverloadedError, ServerError),
 }
-UNREADABLE = [Fault.HTML, Fault.EMPTY, Fault.NULL, Fault.EMPTY_OBJECT, Fault.TRUNCATED_JSON]
-BROKEN = [
-    Fault.RESET_ON_ACCEPT,
-    Fault.RESET,
-    Fault.CLOSE,
-    Fault.CUT_IN_HEADERS,
-    Fault.CUT_AFTER_HEADERS,
-    Fault.SHORT_BODY,
-    Fault.CUT_IN_CHUNK,
-]
 REFUSES_EMPTY = {"openai", "perplexity", "google"}
 """Providers that document that a text must not be empty, or refuse it."""
 
@@ -96,27 +86,13 @@ class Case:
 
 @pytest.fixture(scope="module")
 def cases() -> Iterator[Callable[[str, str], Case]]:
-    made: dict[tuple[str, str], Case] = {}
-    with ProviderSimulator() as simulator:
-
-        def case(provider: str, api: str) -> Case:
-            if (provider, api) not in made:
-                made[provider, api] = Case(provider, api, simulator.add(provider, name=f"{provider}-{api}"))
-            return made[provider, api]
-
-        yield case
-        for each in made.values():
-            each.manager.close()
+    with kept(Case) as made:
+        yield made
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
 def case(request: pytest.FixtureRequest, cases: Callable[[str, str], Case]) -> Case:
-    """One row, its server fresh and what earlier tests made the manager think of it forgotten."""
-    made = cases(*request.param)
-    made.server.reset()
-    for instance in made.manager.instances:
-        made.manager.enable(instance.id)
-    return made
+    return fresh(cases(*request.param))
 
 
 def test_what_the_registry_says_of_embeddings_is_true_of_the_adapters() -> None:

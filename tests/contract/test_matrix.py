@@ -34,7 +34,6 @@ from flyllm.request import COMMON_PARAMS
 from flyllm.testing import (
     ErrorKind,
     Fault,
-    ProviderSimulator,
     Reply,
     SimulatedProvider,
     SimulatedToolCall,
@@ -43,9 +42,9 @@ from flyllm.testing import (
     error_event,
     garbage,
 )
+from tests.contract.cases import BROKEN, CANARY, UNREADABLE, fresh, kept
 
 ROWS = [(spec.name, api.name) for spec in REGISTRY.values() for api in spec.apis]
-CANARY = "sk-CANARY-7f3a9b2c4d5e6f708192"
 PARAMS = {
     "max_tokens": 77,
     "temperature": 0.25,
@@ -73,16 +72,6 @@ OTHERWISE: dict[tuple[str, str, ErrorKind], type[LLMError]] = {
     ("google", "chat_completions", ErrorKind.QUOTA): RateLimitError,
     ("ollama", "chat_completions", ErrorKind.QUOTA): RateLimitError,
 }
-UNREADABLE = [Fault.HTML, Fault.EMPTY, Fault.NULL, Fault.EMPTY_OBJECT, Fault.TRUNCATED_JSON]
-BROKEN = [
-    Fault.RESET_ON_ACCEPT,
-    Fault.RESET,
-    Fault.CLOSE,
-    Fault.CUT_IN_HEADERS,
-    Fault.CUT_AFTER_HEADERS,
-    Fault.SHORT_BODY,
-    Fault.CUT_IN_CHUNK,
-]
 
 
 class Case:
@@ -117,28 +106,13 @@ class Case:
 
 @pytest.fixture(scope="module")
 def cases() -> Iterator[Callable[[str, str], Case]]:
-    """Make each row's case once: SDK clients and connections are kept, as in an application."""
-    made: dict[tuple[str, str], Case] = {}
-    with ProviderSimulator() as simulator:
-
-        def case(provider: str, api: str) -> Case:
-            if (provider, api) not in made:
-                made[provider, api] = Case(provider, api, simulator.add(provider, name=f"{provider}-{api}"))
-            return made[provider, api]
-
-        yield case
-        for each in made.values():
-            each.manager.close()
+    with kept(Case) as made:
+        yield made
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
 def case(request: pytest.FixtureRequest, cases: Callable[[str, str], Case]) -> Case:
-    """One row of the registry, its server fresh and what earlier tests made the manager think of it forgotten."""
-    made = cases(*request.param)
-    made.server.reset()
-    for instance in made.manager.instances:
-        made.manager.enable(instance.id)
-    return made
+    return fresh(cases(*request.param))
 
 
 def everything_in(value: Any) -> Iterator[tuple[str, Any]]:

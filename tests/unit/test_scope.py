@@ -1,7 +1,6 @@
 """A scope calls off what threads do for it, and nothing else."""
 
 import threading
-import time
 
 import pytest
 
@@ -61,15 +60,17 @@ def test_nothing_begins_in_a_scope_that_is_called_off() -> None:
 
 def test_a_wait_ends_when_it_is_called_off() -> None:
     """Within a slice, however long it was to be."""
-    scope, ended = Scope(), threading.Event()
+    scope, begun, ended = Scope(), threading.Event(), threading.Event()
 
     def wait() -> None:
-        with scope, pytest.raises(CalledOff):
-            SystemClock().wait(threading.Event(), 60.0)
+        with scope:
+            begun.set()
+            with pytest.raises(CalledOff):
+                SystemClock().wait(threading.Event(), 60.0)
         ended.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    time.sleep(0.05)
+    assert begun.wait(20)
     scope.call_off()
     assert ended.wait(20)
 

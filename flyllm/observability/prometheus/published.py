@@ -50,7 +50,7 @@ class PublishedGauges:
 
     def _begin(self) -> None:
         """Begin anew, in a forked child with files of its own."""
-        self._writing = threading.Lock()  # guards _written
+        self._writing = threading.Lock()  # guards _written, and is held while the files are written: in turn
         self._written: dict[tuple[GaugeRow, Labels], float] = {}
         self._stale = threading.Event()
         self._busy = threading.Lock()  # held by the thread from its start to its end, so that there is one at most

@@ -18,6 +18,7 @@ from flyllm.observability.background import Background
 from flyllm.observability.events import AttemptEvent, InstanceEvent, RequestEvent
 from flyllm.request import GenerationRequest
 from flyllm.types import Attempt, LLMResponse
+from tests.unit.fakes import ManualClock
 
 HANG = 20.0
 """Seconds after which a wait has failed; none needs a tenth of one."""
@@ -306,6 +307,7 @@ def _in_child(under_test: Background, disk: Disk) -> int:
 def test_the_end_of_the_interpreter_shares_its_second_among_all(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are well are through although another hangs, and one bound holds for them together."""
     monkeypatch.setattr(at_exit, "SECONDS", 0.2)
+    monkeypatch.setattr(at_exit, "_spent", 0.0)
     disk.hang()
     hung = [Background(disk) for _ in range(3)]
     for each in hung:
@@ -367,11 +369,12 @@ def test_only_what_the_observer_wants_is_queued(disk: Disk) -> None:
     class OfRequests:
         def on_request(self, event: RequestEvent) -> None: ...
 
-    before = threading.active_count()
-    idle = Background(OfRequests())
-    idle.on_attempt(event("x"))
-    idle.on_instance(InstanceEvent(0, "i0", "openai", "m", "recovered"))
-    assert threading.active_count() == before
+    full = Background(OfRequests(), capacity=0)  # which counts what is put
+    full.on_attempt(event("x"))
+    full.on_instance(InstanceEvent(0, "i0", "openai", "m", "recovered"))
+    assert full.dropped == 0
+    full.on_request(RequestEvent(REQUEST, LLMResponse("ok")))
+    assert full.dropped == 1
 
 
 def test_an_observer_that_closes_does_not_wait_for_itself() -> None:
@@ -388,3 +391,36 @@ def test_an_observer_that_closes_does_not_wait_for_itself() -> None:
     closer.on_attempt(event("x"))
     closer.close(HANG)
     assert took[0] < HANG / 2
+
+
+class Closing:
+    """What is held, with the time it takes to close on a clock that is moved by hand."""
+
+    def __init__(self, name: str, clock: ManualClock, calls: list[str], takes: float = 0.0) -> None:
+        self._name, self._clock, self._calls, self._takes = name, clock, calls, takes
+
+    def end(self) -> None:
+        self._calls.append(f"end {self._name}")
+
+    def close(self, seconds: float) -> None:
+        self._calls.append(f"close {self._name} within {seconds:g}")
+        self._clock.advance(min(seconds, self._takes))
+
+
+def test_all_are_told_to_end_before_any_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the second at the end of the process is one, however often the end comes by."""
+    clock, calls = ManualClock(), list[str]()
+    held = {Closing("a", clock, calls, 0.75)}
+    monkeypatch.setattr(at_exit, "_clock", clock)
+    monkeypatch.setattr(at_exit, "_spent", 0.0)
+    monkeypatch.setattr(at_exit, "_held", held)
+    at_exit._close_all()
+    assert calls == ["end a", "close a within 1"]
+    held.add(Closing("b", clock, calls))
+    calls.clear()
+    at_exit._close_all()
+    assert sorted(calls[:2]) == ["end a", "end b"]
+    assert {call.partition(" within ")[0] for call in calls[2:]} == {"close a", "close b"}
+    assert max(float(call.rpartition(" ")[2]) for call in calls[2:]) == 0.25
+    at_exit._close_all()
+    assert {call.rpartition(" ")[2] for call in calls[-2:]} == {"0"}

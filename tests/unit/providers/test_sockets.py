@@ -1,5 +1,6 @@
 """The network below the HTTP libraries: bounded operations that any thread can end, sockets closed by their users."""
 
+import select
 import shutil
 import socket
 import ssl
@@ -85,16 +86,20 @@ def test_any_thread_ends_a_blocked_read(server: socket.socket, end: str) -> None
     line = Line(60.0)
     stream, other = connect(server, line)
     outcome: list[BaseException] = []
+    reading = threading.Event()
+    other.sendall(b"x")
 
     def read() -> None:
         try:
+            assert stream.read(10) == b"x"
+            reading.set()
             assert stream.read(10) == b""
         except BaseException as exc:
             outcome.append(exc)
 
     reader = threading.Thread(target=read)
     reader.start()
-    time.sleep(0.05)
+    assert reading.wait(20)
     if end == "cut":
         line.cut(KeyError("cut"))
     else:
@@ -166,7 +171,7 @@ class Full:
             filler.setblocking(False)
             filler.connect_ex(self.socket.getsockname())
             self._filling.append(filler)
-        time.sleep(0.1)
+        assert select.select([], self._filling[:1], [], 20)[1]  # of a length of 0 the queue has room for one
 
     def close(self) -> None:
         for each in (*self._filling, self.socket):
@@ -219,7 +224,7 @@ def test_an_idle_connection_that_was_closed_shows_it(server: socket.socket) -> N
     stream, other = connect(server, Line(5.0))
     assert not stream.get_extra_info("is_readable")
     other.close()
-    time.sleep(0.05)
+    assert select.select([stream.get_extra_info("socket")], [], [], 20)[0]
     assert stream.get_extra_info("is_readable")
     stream.close()
     assert stream.get_extra_info("is_readable")
