@@ -12,6 +12,10 @@
     └── ProviderError             an attempt failed at one instance
         ├── RequestError          transport: no connection, cut, timed out (`sent` says whether it may have arrived)
         ├── ParseError            the provider answered something that is not an answer
+        ├── UnusableAnswerError   an answer came that the request does not take (`answer` has it)
+        │   ├── EmptyAnswerError      it has neither text nor calls (`fail_on={"empty"}`)
+        │   ├── TruncatedAnswerError  it was cut at its limit (`fail_on={"length"}`)
+        │   └── InvalidOutputError    it is not of the form that `response_format` wants (`faults`)
         ├── StreamInterruptedError   a stream broke after content was handed over (`partial` has it)
         └── APIError              the provider said no
             ├── AuthenticationError   the key is missing, wrong or lacks a permission
@@ -32,7 +36,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from flyllm.tools.run import ToolRun
-    from flyllm.types import Attempt, TokenUsage
+    from flyllm.types import Attempt, LLMResponse, TokenUsage
 
 
 class LLMError(Exception):
@@ -45,6 +49,7 @@ class LLMError(Exception):
         retry_after: seconds the provider asked to wait.
         attempts: the ledger, one `Attempt` per wire call made for the request, in order.
         run: what `run_tools` had come to before, with its own ledger.
+        answer: the answer that was not taken, where that is the error.
     """
 
     label: ClassVar[str] = "api_error"
@@ -58,6 +63,7 @@ class LLMError(Exception):
     retry_after: float | None = None
     attempts: "tuple[Attempt, ...]" = ()
     run: "ToolRun | None" = None
+    answer: "LLMResponse | None" = None
 
     def __init__(self, message: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -169,6 +175,26 @@ class ParseError(ProviderError):
     """The provider's answer cannot be read: HTML, empty, truncated, or JSON of another shape."""
 
     label = "parse_error"
+
+
+class UnusableAnswerError(ProviderError):
+    """An answer came that the request does not take; it is in `answer`, its tokens are counted."""
+
+    label = "unusable_answer"
+
+
+class EmptyAnswerError(UnusableAnswerError):
+    """The answer has neither text nor tool calls, and the request's `fail_on` names "empty"."""
+
+
+class TruncatedAnswerError(UnusableAnswerError):
+    """The answer was cut at its limit, and the request's `fail_on` names "length"."""
+
+
+class InvalidOutputError(UnusableAnswerError):
+    """The answer is not of the form that the request's `response_format` wants. `faults` says what is wrong with it."""
+
+    faults: tuple[str, ...] = ()
 
 
 class StreamInterruptedError(ProviderError):

@@ -1,11 +1,15 @@
 """What users ask: a request, immutable and picklable, and its fluent builder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, Literal, Self
 
 OnInterrupt = Literal["raise", "continue", "restart"]
 """What becomes of a stream that breaks off after its first content."""
+
+FailOn = Literal["empty", "length", "content_filter", "invalid"]
+"""Answers that are to count as failures: without content, cut at their limit or by a filter, not of the wanted form."""
 
 COMMON_PARAMS = (
     "max_tokens",
@@ -16,6 +20,7 @@ COMMON_PARAMS = (
     "seed",
     "presence_penalty",
     "frequency_penalty",
+    "reasoning_effort",
 )
 """Parameters that are translated to each provider's name. All others are passed through as they are."""
 
@@ -28,13 +33,21 @@ class GenerationRequest:
         prompt: the user's text; or leave it empty and give `messages`.
         task: routes the request to instances that support it; None means any instance.
         params: override the task's and the instance's parameters.
-        messages: a conversation in the chat-completions shape: dicts with role system, user, assistant or tool.
+        messages: a conversation in the chat-completions shape: dicts with role system, user, assistant or tool. In a
+            list of parts a `pathlib.Path` or bytes stand for an image.
+        images: shown with the prompt: URLs, bytes, or files as `pathlib.Path` (a string is never read as a file).
         system: a system prompt, put before the messages.
         provider_params: extra parameters per provider name, applied only where the request lands there.
         tools: what the model may call: Python functions, dicts in the chat-completions shape, or a mixture. A function
             is told to the model by its signature and docstring (see `Tool`) and called by `run_tools` only.
         tool_choice: in the chat-completions shape: "auto", "none", "required" or a dict that names one function.
-        response_format: in the chat-completions shape, e.g. {"type": "json_schema", "json_schema": {...}}.
+        response_format: the form of the answer, which `response.parsed` then holds: a pydantic model or anything else
+            that pydantic reads from a JSON object, a JSON schema, or a dict in the chat-completions shape, e.g.
+            {"type": "json_object"}. An answer that is not of it raises InvalidOutputError.
+        retry_invalid: how often a model whose answer is not of that form is told what is wrong with it and asked again;
+            such attempts do not count against `max_retries`.
+        fail_on: answers that are to fail over like errors: "empty", "length", "content_filter", "invalid". Where no
+            other attempt helps, `error.answer` is the answer.
         timeout: seconds over waiting, retries and all attempts; None takes the task's, then the manager's.
         hedge: make a second attempt at another instance when the first one takes unusually long (longer than 95 of
             100 recent answers there, and a second); the faster one's answer counts, both may be billed.
@@ -54,11 +67,14 @@ class GenerationRequest:
     task: str | None = None
     params: Mapping[str, Any] | None = None
     messages: Sequence[Mapping[str, Any]] | None = None
+    images: Sequence[str | bytes | PathLike[str]] | None = None
     system: str | None = None
     provider_params: Mapping[str, Mapping[str, Any]] | None = None
     tools: Sequence[Mapping[str, Any] | Callable[..., Any]] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
-    response_format: Mapping[str, Any] | None = None
+    response_format: type[Any] | Mapping[str, Any] | None = None
+    retry_invalid: int = 0
+    fail_on: Collection[FailOn] = ()
     timeout: float | None = None
     hedge: bool = False
     fallback_when_filtered: bool = False
@@ -126,6 +142,18 @@ class RequestBuilder:
     def tools(self, *tools: Mapping[str, Any] | Callable[..., Any]) -> Self:
         """Set what the model may call: Python functions, or dicts in the chat-completions shape."""
         return self._set(tools=tools)
+
+    def images(self, *images: str | bytes | PathLike[str]) -> Self:
+        """Show images with the prompt: URLs, bytes, or files as `pathlib.Path`."""
+        return self._set(images=images)
+
+    def response_format(self, form: type[Any] | Mapping[str, Any], *, retry_invalid: int = 0) -> Self:
+        """Want an answer of this form; `retry_invalid` is how often to ask again where it is of another one."""
+        return self._set(response_format=form, retry_invalid=retry_invalid)
+
+    def fail_on(self, *answers: FailOn) -> Self:
+        """Count such answers as failures."""
+        return self._set(fail_on=answers)
 
     def provider_params(self, provider: str, **params: Any) -> Self:
         """Add parameters that apply only where the request lands at `provider`."""

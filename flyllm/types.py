@@ -175,6 +175,8 @@ class LLMResponse:
 
     `error` is None on success; `str(response.error)` is its message. `raw` is the provider's decoded JSON.
     `attempts` is the ledger of all wire calls. `dropped_params` are common parameters this provider cannot take.
+    `parsed` is the answer in the form that `response_format` wants, None where it wants none or functions are called;
+    `schema_changes` is what had to be changed in a schema for this provider (the answer is held against the whole one).
     `duration` is in seconds, waiting and retries included. `index` is the request's place in its batch, None outside of
     one; `custom_id` the request's own; `id` is flyllm's name of it, which logs, traces and debug files carry as well.
     `cost` is what the answer cost by its instance's prices, None where these or the tokens are not known.
@@ -197,6 +199,7 @@ class LLMResponse:
     duration: float = 0.0
     request_id: str | None = None
     dropped_params: tuple[str, ...] = ()
+    schema_changes: tuple[str, ...] = ()
     index: int | None = None
     custom_id: str | None = None
     cost: float | None = None

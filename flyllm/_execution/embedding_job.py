@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flyllm._execution.job import Job
-from flyllm.providers.base import EMBED, ApiSpec
+from flyllm.providers.base import ApiSpec
+from flyllm.providers.capabilities import EMBED
 from flyllm.providers.params import unsupported
 from flyllm.request import EMBEDDING_PARAMS, EmbeddingRequest
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from flyllm._secret import Secret
+from flyllm.providers.schema_dialect import SchemaDialect
 from flyllm.types import FinishReason, ModelInfo, TokenUsage, ToolCall
 from flyllm.types import ToolCallDelta as ToolCallDelta
-
-EMBED = "embed"
-"""The ability to embed texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,7 @@ class ApiSpec:
             answers such a message, or refuses it.
         can: what it can do beside answering; a request that needs more goes elsewhere.
         embedding: how it embeds texts, where it can.
+        schemas: what it takes of JSON schemas for answers; None for everything.
     """
 
     name: str
@@ -60,6 +59,7 @@ class ApiSpec:
     prefill: Mapping[str, Any] | None = None
     can: frozenset[str] = frozenset()
     embedding: EmbeddingSpec | None = None
+    schemas: SchemaDialect | None = None
 
 
 @dataclass(frozen=True, slots=True)

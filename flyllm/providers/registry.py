@@ -8,7 +8,8 @@ from importlib import import_module
 
 from flyllm.errors import ConfigError, MissingDependencyError
 from flyllm.providers import embedding_apis
-from flyllm.providers.base import EMBED, ApiSpec, EmbeddingSpec, Provider, ProviderSettings, ProviderSpec
+from flyllm.providers.base import ApiSpec, EmbeddingSpec, Provider, ProviderSettings, ProviderSpec
+from flyllm.providers.capabilities import EMBED
 
 _OPENAI_PARAMS = {
     "max_tokens": "max_completion_tokens",  # max_tokens is deprecated and refused by reasoning models

@@ -29,7 +29,8 @@ from flyllm import (
     ServerError,
 )
 from flyllm._secret import Secret
-from flyllm.providers.base import EMBED, EmbeddingSpec, ProviderSettings
+from flyllm.providers.base import EmbeddingSpec, ProviderSettings
+from flyllm.providers.capabilities import EMBED
 from flyllm.providers.registry import REGISTRY, create_provider
 from flyllm.testing import Behaviour, ErrorKind, Fault, ProviderSimulator, SimulatedProvider
 from tests.contract.cases import BROKEN, CANARY, UNREADABLE, fresh, kept
