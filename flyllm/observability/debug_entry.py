@@ -5,6 +5,7 @@ from typing import Any
 
 from flyllm.observability.events import AttemptEvent
 from flyllm.observability.lenient_json import encoder
+from flyllm.observability.shortened import shortened
 from flyllm.request import EmbeddingRequest, GenerationRequest
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
@@ -56,7 +57,8 @@ def _input(event: AttemptEvent) -> dict[str, Any]:
     return {
         "prompt": request.prompt,
         "system": request.system,
-        "messages": request.messages,
+        "messages": shortened(request.messages),
+        **_images(request, shortened),
         "task": request.task,
         "parameters": event.params,
         "metadata": request.metadata,
@@ -70,11 +72,17 @@ def _hidden_input(event: AttemptEvent) -> dict[str, Any]:
         "prompt": _length(request.prompt),
         "system": _length(request.system),
         "messages": request.messages and [_hidden_message(message) for message in request.messages],
+        **_images(request, len),
         "task": request.task,
         "parameters": {name: _hidden_value(value) for name, value in event.params.items()},
         "metadata": _length(request.metadata),
         **_texts(request),
     }
+
+
+def _images(request: GenerationRequest, shown: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what is `shown` of a prompt's images, nothing where there are none."""
+    return {"images": shown(request.images)} if request.images else {}
 
 
 def _texts(request: GenerationRequest) -> dict[str, Any]:

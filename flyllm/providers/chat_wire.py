@@ -7,10 +7,12 @@ from typing import Any
 
 from flyllm.errors import ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
+from flyllm.providers.body_params import body_params
 from flyllm.providers.call_ids import invented_id
 from flyllm.providers.chat_history import sent
+from flyllm.providers.chat_rules import rules_of
+from flyllm.providers.chat_turns import fitted
 from flyllm.providers.failures import in_band_error, request_id
-from flyllm.providers.params import wire_params
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
 from flyllm.providers.streaming import unfinished
@@ -31,9 +33,9 @@ FINISH: dict[str, FinishReason] = {
 
 def body(request: ProviderRequest, api: ApiSpec, provider: str = "") -> dict[str, Any]:
     """Return the body of a call at `provider`."""
-    messages = [sent(message, provider) for message in request.messages]
+    messages = [sent(message, provider) for message in fitted(request.messages, rules_of(provider))]
     built: dict[str, Any] = {"model": request.model, "messages": messages}
-    built.update(wire_params(request.params, api.params))
+    built.update(body_params(request, api))
     for name in ("tools", "tool_choice", "response_format"):
         value = getattr(request, name)
         if value is not None:
@@ -165,7 +167,7 @@ def read_usage(data: Any) -> TokenUsage:
         completion=count(data, "completion_tokens"),
         total=count(data, "total_tokens"),
         cached=_cached(data),
-        reasoning=count(data, "completion_tokens_details", "reasoning_tokens"),
+        reasoning=_reasoning(data),
     )
 
 
@@ -185,6 +187,11 @@ def split_content(message: Mapping[str, Any]) -> tuple[str, str]:
         else:
             text += text_of(part.get("text"))
     return text, reasoning
+
+
+def _reasoning(data: Any) -> int | None:
+    told = count(data, "completion_tokens_details", "reasoning_tokens")
+    return count(data, "reasoning_tokens") if told is None else told  # Perplexity
 
 
 def _cached(data: Any) -> int | None:

@@ -30,6 +30,15 @@ def conversation(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     return found
 
 
+def spoken(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Part], list[Mapping[str, Any]]]:
+    """Return the parts of all system messages and the messages of the others, for APIs that keep them apart.
+
+    Where nobody else speaks, the user says what the system would: these APIs answer no one but the user.
+    """
+    system, others = system_parts(messages), conversation(messages)
+    return (system, others) if others or not system else ([], [{"role": "user", "content": system}])
+
+
 def parts(content: Any) -> list[Part]:
     """Return message content as parts; texts without a character are left out, as providers refuse them."""
     items = content if isinstance(content, Sequence) and not isinstance(content, str) else [content or ""]
@@ -87,9 +96,13 @@ def data_url(url: str) -> tuple[str, str] | None:
 
 
 def response_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the JSON Schema in a `response_format`, None where it asks for none."""
+    """Return the JSON Schema in a `response_format`, with the description beside it; None where it asks for none."""
     given = response_format or {}
-    schema = mapping(given.get("json_schema")).get("schema", given.get("schema"))
-    if given.get("type") == "json_schema" and not isinstance(schema, Mapping):
+    if given.get("type") != "json_schema":
+        return None
+    inner = mapping(given.get("json_schema")) or given
+    schema = inner.get("schema")
+    if not isinstance(schema, Mapping):
         raise InvalidRequestError("response_format of type json_schema has no schema")
-    return schema if given.get("type") == "json_schema" else None
+    described = inner.get("description")
+    return {"description": described, **schema} if described else schema

@@ -67,8 +67,9 @@ def of_params(event: AttemptEvent) -> Attributes:
     if isinstance(params.get("n"), int) and params["n"] != 1:
         found["gen_ai.request.choice.count"] = params["n"]
     shape = event.request.response_format
-    if shape is not None:
-        found["gen_ai.output.type"] = "text" if shape.get("type") == "text" else "json"
+    if shape is not None:  # a type or a dict
+        plain = isinstance(shape, Mapping) and shape.get("type") == "text"
+        found["gen_ai.output.type"] = "text" if plain else "json"
     return found
 
 

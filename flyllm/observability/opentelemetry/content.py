@@ -9,6 +9,7 @@ from typing import Any
 
 from flyllm.observability.events import AttemptEvent
 from flyllm.observability.lenient_json import encoder
+from flyllm.observability.shortened import shortened
 from flyllm.request import GenerationRequest
 
 VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -35,14 +36,15 @@ def of(event: AttemptEvent) -> dict[str, str]:
 def _asked(request: GenerationRequest) -> Iterator[dict[str, Any]]:
     for message in request.messages or ():
         yield {"role": message.get("role"), "parts": list(_parts(message))}
-    if request.prompt:
-        yield {"role": "user", "parts": [_text(request.prompt)]}
+    if request.prompt or request.images:
+        shown = [{"type": "image_url"} for _ in request.images or ()]
+        yield {"role": "user", "parts": [*shown, *([_text(request.prompt)] if request.prompt else [])]}
 
 
 def _parts(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     content = message.get("content")
     if message.get("role") == "tool":
-        yield {"type": "tool_call_response", "id": message.get("tool_call_id"), "response": content}
+        yield {"type": "tool_call_response", "id": message.get("tool_call_id"), "response": shortened(content)}
         return
     for part in [content] if isinstance(content, str) else content or ():
         if isinstance(part, str):

@@ -89,7 +89,7 @@ def of(span: ReadableSpan) -> Mapping[str, Any]:
 def test_a_request_is_a_span_and_its_attempt_one_under_it(seen: Telescope) -> None:
     """With the conventions' names, kinds and attributes."""
     usage = TokenUsage(10, 5, 15, 4, 2)
-    provider = FakeProvider(completion(ANSWER, usage, model="m0-0613", raw={"id": "chatcmpl-1"}))
+    provider = FakeProvider(completion(f'{{"a": "{ANSWER}"}}', usage, model="m0-0613", raw={"id": "chatcmpl-1"}))
     params = {"temperature": 0.5, "max_tokens": 50, "stop": "END", "top_k": 4, "n": 2, "seed": 7, "logprobs": True}
     request = GenerationRequest(SECRET, params=params, response_format={"type": "json_object"})
     made(seen, instance(0, provider)).run(request)

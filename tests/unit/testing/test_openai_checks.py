@@ -57,7 +57,8 @@ def test_prompts_are_all_texts() -> None:
     """The prompt of a call is the text of all messages, parts included; instructions come first."""
     image = {"type": "image_url", "image_url": {"url": "x"}}
     parts = [{"type": "text", "text": "a"}, image, {"type": "text", "text": "b"}]
-    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": parts}, {"role": "assistant"}]
+    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": parts}]
+    messages.append({"role": "assistant", "content": ""})
     assert OpenAIChatWire().read(Operation.CHAT, "", {"model": "m", "messages": messages}).prompt == "s\na\nb"
     body = {"model": "m", "instructions": "s", "input": [{"role": "user", "content": "u"}]}
     assert OpenAIResponsesWire().read(Operation.CHAT, "", body).prompt == "s\nu"
