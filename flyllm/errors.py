@@ -180,7 +180,7 @@ class ParseError(ProviderError):
 class UnusableAnswerError(ProviderError):
     """An answer came that the request does not take; it is in `answer`, its tokens are counted."""
 
-    label = "unusable_answer"
+    label = "parse_error"  # as the original calls an answer that it cannot use
 
 
 class EmptyAnswerError(UnusableAnswerError):

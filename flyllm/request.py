@@ -46,13 +46,12 @@ class GenerationRequest:
             {"type": "json_object"}. An answer that is not of it raises InvalidOutputError.
         retry_invalid: how often a model whose answer is not of that form is told what is wrong with it and asked again;
             such attempts do not count against `max_retries`.
-        fail_on: answers that are to fail over like errors: "empty", "length", "content_filter", "invalid". Where no
-            other attempt helps, `error.answer` is the answer.
+        fail_on: answers that are to fail over like errors: "empty", "length" (cut at its limit), "content_filter" (cut
+            or refused by a filter), "invalid" (not of the form wanted). The last three go to other models. Where nobody
+            does better, the error's `answer` is the last one.
         timeout: seconds over waiting, retries and all attempts; None takes the task's, then the manager's.
         hedge: make a second attempt at another instance when the first one takes unusually long (longer than 95 of
             100 recent answers there, and a second); the faster one's answer counts, both may be billed.
-        fallback_when_filtered: where a provider's content filter refuses, ask the instances of other models; without
-            it a filtered answer is returned, and a refusal raised, at once.
         on_interrupt: what becomes of a stream that breaks off after its first content. "raise" raises
             StreamInterruptedError; "continue" has another instance go on from the text so far, where a provider can;
             "restart" begins again, after a chunk with `reset` that says so. Both count as attempts and end likewise in
@@ -77,7 +76,6 @@ class GenerationRequest:
     fail_on: Collection[FailOn] = ()
     timeout: float | None = None
     hedge: bool = False
-    fallback_when_filtered: bool = False
     on_interrupt: OnInterrupt = "raise"
     first_content_timeout: float | None = None
     idle_timeout: float | None = None
@@ -167,10 +165,6 @@ class RequestBuilder:
     def hedge(self, wanted: bool = True) -> Self:
         """Make a second attempt at another instance when the first one takes unusually long."""
         return self._set(hedge=wanted)
-
-    def fallback_when_filtered(self, wanted: bool = True) -> Self:
-        """Ask the instances of other models where a content filter refuses."""
-        return self._set(fallback_when_filtered=wanted)
 
     def on_interrupt(self, way: OnInterrupt) -> Self:
         """Say what becomes of a stream that breaks off: "raise", "continue" or "restart"."""

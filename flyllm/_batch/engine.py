@@ -13,6 +13,7 @@ from typing import Any
 from flyllm._batch.crew import Crew
 from flyllm._batch.item import Done, Item
 from flyllm._batch.journal import Journal
+from flyllm._batch.rereading import reread
 from flyllm._batch.stops import Stops
 from flyllm._batch.watch import Watch
 from flyllm._clock import SLICE
@@ -117,7 +118,7 @@ class Engine:
         if journal is None:
             return Item(index, request), None
         entry = journal.entry(request)
-        return Item(index, request, entry), journal.recall(entry)
+        return Item(index, request, entry), reread(journal.recall(entry), request)
 
     def _next_request(self) -> Any:
         try:

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from flyllm.images import with_images
 from flyllm.request import GenerationRequest
+from flyllm.structured import read_form
 from flyllm.tools.given import schemas_of
 
 CONTENT = (
@@ -16,6 +18,7 @@ CONTENT = (
     "task",
     "params",
     "messages",
+    "images",
     "system",
     "provider_params",
     "tools",
@@ -47,7 +50,12 @@ class Entry:
 
 
 def content_hash(request: GenerationRequest) -> str:
-    """Return the SHA-256 of what `request` asks, in hexadecimal: the same in every process. Takes any values."""
+    """Return the SHA-256 of what `request` asks, in hexadecimal: the same in every process. Takes any values.
+
+    Of an image in a file what is in it counts, not where it is.
+    """
+    with suppress(Exception):  # what is wrong with one is said when the request is sent
+        request = with_images(request)
     content = {name: _text(value) for name in CONTENT if (value := _asked(request, name)) is not None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -55,8 +63,12 @@ def content_hash(request: GenerationRequest) -> str:
 def _asked(request: GenerationRequest, name: str) -> Any:
     value = getattr(request, name)
     if name == "tools" and value:
-        with suppress(Exception):  # what is wrong with them is said when the request is sent
+        with suppress(Exception):  # likewise
             return schemas_of(value)
+    if name == "response_format" and not isinstance(value, Mapping | None):
+        with suppress(Exception):  # likewise
+            form = read_form(value)
+            return form.response_format if form is not None else None
     return value
 
 

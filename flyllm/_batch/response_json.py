@@ -52,8 +52,9 @@ def response_from_json(told: Mapping[str, Any]) -> LLMResponse:
         known["tool_calls"] = tuple(_build(ToolCall, call) for call in known["tool_calls"])
     if "attempts" in known:
         known["attempts"] = tuple(_attempt(attempt) for attempt in known["attempts"])
-    if "dropped_params" in known:
-        known["dropped_params"] = tuple(known["dropped_params"])
+    for name in ("dropped_params", "schema_changes"):
+        if name in known:
+            known[name] = tuple(known[name])
     return LLMResponse(**known)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from flyllm._clock import Clock
+from flyllm._execution.fitting import fitted
 from flyllm._execution.job import Job, messages_of
 from flyllm._resilience.classification import Exclusion
 from flyllm._routing.instance import Instance
@@ -34,6 +35,7 @@ class Trial:
     def __init__(self, job: Job, lease: Lease, request: ProviderRequest, clock: Clock, emitter: Emitter) -> None:
         self.job, self.instance, self.request, self.clock = job, lease.instance, request, clock
         self.dropped = job.unsupported(request.params, lease.instance.api)
+        self.schema_changes = fitted(job.form, lease.instance).changes if job.form is not None else ()
         self._lease, self._emitter = lease, emitter
         self._began, self._began_wall = clock.monotonic(), clock.wall()
         self._waited = self._began - job.idle_since
@@ -64,7 +66,8 @@ class Trial:
         except BaseException:
             self.abandon()
             raise
-        self.fail(error)
+        answer = error.answer
+        self.fail(error, *((answer.usage, answer.content) if answer is not None else ()))
         raise error  # outside the handler: see `unforeseen`
 
     def brings(self) -> None:
@@ -223,11 +226,11 @@ class Attempts:
             raise job.late()
         return ProviderRequest(
             model=instance.model,
-            messages=[*messages_of(request), *_prefix(job, instance)],
+            messages=[*messages_of(request), *job.corrections, *_prefix(job, instance)],
             params=_merged(job, instance),
             tools=request.tools,  # type: ignore[arg-type]  # a job's are dicts
             tool_choice=request.tool_choice,
-            response_format=request.response_format,
+            response_format=fitted(job.form, instance).response_format if job.form is not None else None,
             timeout=seconds,
         )
 

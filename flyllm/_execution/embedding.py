@@ -1,10 +1,10 @@
 """Embedding texts: a course through one model, and another one through the next where that cannot be finished."""
 
 from flyllm._clock import Clock
-from flyllm._execution.call import failure
 from flyllm._execution.course import Course
 from flyllm._execution.embedding_job import EmbeddingJob
 from flyllm._execution.loop import AttemptLoop
+from flyllm._execution.responses import failure
 from flyllm._resilience.classification import classify, most_actionable
 from flyllm._routing.instance import Instance
 from flyllm.errors import LLMError, NoInstanceError

@@ -8,12 +8,15 @@ from dataclasses import replace
 from flyllm._clock import Clock
 from flyllm._execution.embedding_job import NEEDS, EmbeddingJob
 from flyllm._execution.job import Job
+from flyllm._execution.needs import needs_of
 from flyllm._execution.request_check import check_request
 from flyllm._resilience.deadline import Deadline
 from flyllm._routing.instance import Demand
 from flyllm._routing.route import Route
 from flyllm._routing.token_estimate import prompt_size
+from flyllm.images import with_images
 from flyllm.request import EmbeddingRequest, GenerationRequest
+from flyllm.structured import read_form
 from flyllm.tasks import TaskDefinition
 from flyllm.tools.given import schemas_of
 
@@ -53,10 +56,11 @@ class Jobs:
         check_request(request)
         if request.tools:
             request = replace(request, tools=schemas_of(request.tools))
+        request, form = with_images(request), read_form(request.response_format)
         task = self._task(request)
-        route = Route(request.task, _demand(request, task), waits)
+        route = Route(request.task, _demand(request, task), waits, needs=needs_of(request, form))
         deadline, now = self._deadline(request, task, default), self._clock.monotonic()
-        return Job(request, task, deadline, route, now, id=self._id())
+        return Job(request, task, deadline, route, now, form=form, id=self._id())
 
     def _task(self, request: GenerationRequest) -> TaskDefinition | None:
         return self._tasks.get(request.task) if request.task is not None else None

@@ -13,12 +13,26 @@ from flyllm._execution.attempt import Attempts, Trial
 from flyllm._execution.hedge import Hedges, Outcome
 from flyllm._execution.job import Job
 from flyllm._resilience.backoff import full_jitter
-from flyllm._resilience.classification import ANOTHER_MODEL, Exclusion, Verdict, classify, most_actionable
+from flyllm._resilience.classification import (
+    ANOTHER_MODEL,
+    ASK_AGAIN,
+    Exclusion,
+    Verdict,
+    classify,
+    most_actionable,
+)
 from flyllm._resilience.retry import run_attempts
 from flyllm._routing.instance import Instance
 from flyllm._routing.pool import Pool
 from flyllm._routing.route import Route
-from flyllm.errors import ContentFilterError, ContextLengthError, DeadlineExceededError, LLMError, RequestError
+from flyllm.errors import (
+    ContentFilterError,
+    ContextLengthError,
+    DeadlineExceededError,
+    InvalidOutputError,
+    LLMError,
+    RequestError,
+)
 
 T = TypeVar("T", bound=Outcome)
 
@@ -45,22 +59,32 @@ class AttemptLoop:
 
         `broken` is the error with which an answer broke off that had been returned: the job goes on from there.
         """
-        job = steps.job
-        failures = [broken] if broken is not None else []
+        if broken is None:
+            try:
+                return self._attempt(steps, send)  # mostly all there is: to set up the loop costs more than routing
+            except LLMError as error:
+                broken = error
+        return self._retried(steps, send, broken)
+
+    def _attempt(self, steps: "Steps", send: Callable[[Trial], T]) -> T:
+        steps.instance = None
+        trial = self._attempts.begin(steps.job)
+        steps.instance, steps.probing = trial.instance, trial.probing
+        return self._hedges.run(trial, send) if steps.job.request.hedge else trial.run(send)
+
+    def _retried(self, steps: "Steps", send: Callable[[Trial], T], failure: LLMError) -> T:
+        failures = [failure]
 
         def attempt() -> T:
             if failures:
                 raise failures.pop()
-            steps.instance = None
-            trial = self._attempts.begin(job)
-            steps.instance, steps.probing = trial.instance, trial.probing
-            return self._hedges.run(trial, send) if job.request.hedge else trial.run(send)
+            return self._attempt(steps, send)
 
         try:
             return run_attempts(attempt, steps)
         except LLMError as error:
             final, cause = steps.conclusion(error)
-        final.attempts = job.attempts
+        final.attempts = steps.job.attempts
         raise final from cause
 
 
@@ -96,14 +120,20 @@ class Steps:
         if isinstance(error, ContextLengthError):
             route.outgrew(instance)
         route.exclude(instance, verdict.exclude)
-        route.mark_tried(instance, again=isinstance(error, RequestError) and error.stale)
+        route.mark_tried(instance, again=verdict is ASK_AGAIN or (isinstance(error, RequestError) and error.stale))
         route.avoided = instance.provider if verdict.elsewhere else None
         route.pays = verdict.pays
-        allowed = verdict.retry and self._allowed(error, instance, counted=verdict.counted and not self.probing)
+        counted = verdict.counted and not self.probing
+        allowed = verdict is ASK_AGAIN or (verdict.retry and self._allowed(error, instance, counted=counted))
         return allowed and bool(self._outlook.eligible(route))
 
     def _verdict(self, error: LLMError) -> Verdict:
-        if isinstance(error, ContentFilterError) and self.job.request.fallback_when_filtered:
+        fails = self.job.request.fail_on
+        if isinstance(error, InvalidOutputError) and self.job.correct(error):
+            return ASK_AGAIN
+        if isinstance(error, InvalidOutputError) and "invalid" in fails:
+            return ANOTHER_MODEL
+        if isinstance(error, ContentFilterError) and "content_filter" in fails:
             return ANOTHER_MODEL
         return classify(error)
 

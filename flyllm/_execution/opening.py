@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from flyllm._execution.acceptance import accepted
+from flyllm._execution.assembler import Assembler
 from flyllm._execution.attempt import Trial
-from flyllm._execution.call import refuse_filtered
 from flyllm._execution.patience import StreamLimits, timely, until
 from flyllm.errors import ParseError
 from flyllm.providers.base import QUIET, Delta, DeltaStream
@@ -48,12 +49,19 @@ def open_stream(trial: Trial, limits: StreamLimits) -> Opened:
                 raise ParseError(f"the stream brought {len(held)} events without content")
         if not any(delta.finish_reason for delta in held):
             raise ParseError("the stream ended without content or a finish reason")
-        for delta in held:
-            refuse_filtered(trial, delta.finish_reason)
+        _check(trial, source, held)
     except BaseException:
         close(source)
         raise
     return Opened(trial, source, held, iter(()))
+
+
+def _check(trial: Trial, source: DeltaStream, deltas: list[Delta]) -> None:
+    """Raise where an answer without content is not taken: nothing was handed over, so it may still fail over."""
+    answer = Assembler()
+    for delta in deltas:
+        answer.take(delta)
+    accepted(trial, answer.completion(source.headers, source.request_id))
 
 
 def close(source: DeltaStream) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, NoReturn
 
 from flyllm._clock import Clock
+from flyllm._execution.acceptance import accepted
 from flyllm._execution.assembler import Assembler
 from flyllm._execution.attempt import unforeseen
-from flyllm._execution.call import answer, failure
 from flyllm._execution.opening import Opened, close
+from flyllm._execution.responses import answer, failure
 from flyllm._execution.resumption import Resumption
 from flyllm._fork import after_fork
 from flyllm._scope import CalledOff, Scope
@@ -53,6 +55,9 @@ class Reading:
                 for delta in self._part.rest:
                     if (chunk := self.answer.take(delta)) is not None:
                         yield chunk
+                if rest := self.answer.rest():
+                    yield StreamChunk(rest)
+                completion, parsed = self._whole()
             except LLMError as exc:
                 error = exc
             except Exception as exc:
@@ -61,7 +66,7 @@ class Reading:
                 self.abandon()
                 raise
             else:
-                yield self._finish()
+                yield self._finish(completion, parsed)
                 return
             if self._go_on(error):
                 yield StreamChunk(reset=True)
@@ -85,20 +90,23 @@ class Reading:
         if not trial.abandon(usage, text):
             return False
         so_far = Completion(text, None, self.answer.whole_usage(usage), request_id=part.source.request_id)
-        self._report(answer(trial.job, trial, so_far, self._clock))
+        self._report(answer(trial, so_far))
         return True
 
-    def _finish(self) -> StreamChunk:
-        part, rest = self._part, self.answer.rest()
-        trial, source = part.trial, part.source
+    def _whole(self) -> tuple[Completion, Any]:
+        source = self._part.source
         completion = self.answer.completion(source.headers, source.request_id)
+        return completion, accepted(self._part.trial, completion)
+
+    def _finish(self, completion: Completion, parsed: Any) -> StreamChunk:
+        trial, source = self._part.trial, self._part.source
         if not trial.succeed(completion.usage, completion.request_id, completion.content, completion.headers):
             raise self._interruption(ProviderError("the stream was closed while it was read"))
         close(source)
-        whole = replace(completion, usage=self.answer.whole_usage(completion.usage))
-        self.response = answer(trial.job, trial, whole, self._clock)
+        usage = self.answer.whole_usage(completion.usage)
+        self.response = answer(trial, replace(completion, usage=usage), parsed)
         self._report(self.response)
-        return StreamChunk(rest, tool_calls=whole.tool_calls, finish_reason=whole.finish_reason, usage=whole.usage)
+        return StreamChunk(tool_calls=completion.tool_calls, finish_reason=completion.finish_reason, usage=usage)
 
     def _go_on(self, error: LLMError) -> bool:
         """Begin the next part of an answer that broke off with `error`; raise where there is none.
@@ -107,9 +115,9 @@ class Reading:
         """
         part, interruption = self._part, self._interruption(error)
         close(part.source)
-        if not part.trial.fail(error, self.answer.usage_so_far(), interruption.partial):
-            raise interruption from error  # given up in another thread, which has reported it
-        following, opened = self._resumption.answer_after(self.answer), None
+        if not part.trial.fail(error, self.answer.usage_so_far(), self.answer.content):
+            _raise(interruption, error)  # given up in another thread, which has reported it
+        following, opened = self._resumption.answer_after(self.answer, error), None
         try:
             if following is not None:
                 opened = self._resumption.open(part.trial, error)
@@ -123,17 +131,20 @@ class Reading:
                 interruption.attempts = part.trial.job.attempts
                 self._report(failure(part.trial.job, interruption, self._clock))
         if following is None or opened is None:
-            raise interruption from error
+            _raise(interruption, error)
         anew = not following.content
         self._begin(opened, following)
         if self._given_up:
             self.abandon()
-            raise interruption from error
+            _raise(interruption, error)
         return anew
 
-    def _interruption(self, error: LLMError) -> StreamInterruptedError:
+    def _interruption(self, error: LLMError) -> LLMError:
+        """Return what is raised for `error`: itself where the answer is whole and only not taken."""
         trial, text = self._part.trial, self.answer.content
         error.located(provider=trial.instance.provider, model=trial.instance.model, instance=trial.instance.name)
+        if error.answer is not None:
+            return error
         interruption = StreamInterruptedError(
             f"the stream broke off after {len(text)} characters: {error}",
             partial=text,
@@ -149,3 +160,9 @@ class Reading:
         self._scope.leave(self)
         job = self._part.trial.job
         self._emitter.request(RequestEvent(job.request, response, streamed=True, id=job.id))
+
+
+def _raise(interruption: LLMError, error: LLMError) -> NoReturn:
+    if interruption is error:
+        raise error
+    raise interruption from error

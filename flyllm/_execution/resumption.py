@@ -7,7 +7,7 @@ from flyllm._execution.attempt import Trial
 from flyllm._execution.loop import AttemptLoop, Steps
 from flyllm._execution.opening import Opened
 from flyllm._scope import Scope
-from flyllm.errors import LLMError
+from flyllm.errors import InvalidOutputError, LLMError
 
 
 class Resumption:
@@ -17,15 +17,17 @@ class Resumption:
         self._loop, self._steps, self._send = loop, steps, send
         self._scope = Scope()
 
-    def answer_after(self, broken: Assembler) -> Assembler | None:
-        """Return what the rest of a `broken` answer is put together in; None where there can be no rest.
+    def answer_after(self, broken: Assembler, error: LLMError) -> Assembler | None:
+        """Return what follows an answer that broke off with `error`, to be put together in; None where nothing can.
 
-        Text can be gone on from. Tool calls and bare reasoning cannot: no API takes half of one.
+        Text can be gone on from. Tool calls and bare reasoning cannot: no API takes half of one. Nor what is wrong.
         """
         way, job = self._steps.job.request.on_interrupt, self._steps.job
         if way == "restart":
             return Assembler()
-        if way == "raise" or broken.tool_calls() or not broken.content.strip():
+        if way == "raise" or isinstance(error, InvalidOutputError):
+            return None
+        if broken.tool_calls() or not broken.content.strip():
             return None
         # Anthropic refuses a text that ends with a space.
         job.prefix, job.route.prefilled = broken.content.rstrip(), True

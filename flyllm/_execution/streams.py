@@ -3,13 +3,13 @@
 from functools import partial
 
 from flyllm._clock import Clock
-from flyllm._execution.call import failure
 from flyllm._execution.job import Job
 from flyllm._execution.loop import AttemptLoop
 from flyllm._execution.opening import open_stream
 from flyllm._execution.patience import StreamLimits
 from flyllm._execution.reading import Reading
 from flyllm._execution.reaper import Reaper
+from flyllm._execution.responses import failure
 from flyllm._execution.resumption import Resumption
 from flyllm._execution.stream import ResponseStream
 from flyllm._scope import Scope

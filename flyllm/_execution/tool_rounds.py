@@ -30,7 +30,7 @@ class ToolRounds:
         job = self._jobs.single(request)
         tools = read_tools(request.tools)
         toolbox = Toolbox(tools, self._secrets)
-        conversation = _Conversation(messages_of(request))
+        conversation = _Conversation(messages_of(job.request))
         try:
             self._to_the_end(replace(request, tools=tools), job, conversation, toolbox, max_rounds)
         except LLMError as error:
@@ -92,7 +92,7 @@ def _next(request: GenerationRequest, messages: Sequence[Mapping[str, Any]]) -> 
     choice = request.tool_choice
     kind = choice.get("type") if isinstance(choice, Mapping) else choice
     kept = choice if kind in ("auto", "none") else None
-    return replace(request, prompt="", system=None, messages=tuple(messages), tool_choice=kept)
+    return replace(request, prompt="", images=None, system=None, messages=tuple(messages), tool_choice=kept)
 
 
 def _portable(response: LLMResponse) -> LLMResponse:

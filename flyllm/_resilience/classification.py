@@ -14,6 +14,7 @@ from flyllm.errors import (
     ContentFilterError,
     ContextLengthError,
     DeadlineExceededError,
+    InvalidOutputError,
     InvalidRequestError,
     LLMError,
     ManagerClosedError,
@@ -27,6 +28,8 @@ from flyllm.errors import (
     RequestError,
     ServerError,
     StreamInterruptedError,
+    TruncatedAnswerError,
+    UnusableAnswerError,
 )
 
 
@@ -88,6 +91,9 @@ class Verdict:
 ANOTHER_MODEL = Verdict(True, Exclusion.MODEL, 4, Signal.ALIVE)
 """On a refusal that another model may not share."""
 
+ASK_AGAIN = Verdict(True, actionable=4, signal=Signal.ALIVE)
+"""On an answer that its model can be told what is wrong with; allowed as often as its request wants."""
+
 _TRANSIENT = Verdict(retry=True, pays=True)
 # The first class of an error's MRO that stands here decides.
 _VERDICTS: dict[type[LLMError], Verdict] = {
@@ -106,6 +112,10 @@ _VERDICTS: dict[type[LLMError], Verdict] = {
     # A missing SDK, or what an adapter did not foresee: the provider's other instances would fail alike.
     ConfigError: Verdict(True, Exclusion.PROVIDER, 3, Signal.NONE),
     ProviderError: Verdict(True, Exclusion.PROVIDER, 2, Signal.NONE),
+    # The instance works. As it was asked, the same model would be cut again; an empty answer may have been chance.
+    UnusableAnswerError: Verdict(True, actionable=4, signal=Signal.ALIVE, pays=True),
+    TruncatedAnswerError: ANOTHER_MODEL,
+    InvalidOutputError: Verdict(False, actionable=4, signal=Signal.ALIVE),
     StreamInterruptedError: Verdict(False, actionable=4),
     DeadlineExceededError: Verdict(False, actionable=5, signal=Signal.NONE),
     ManagerClosedError: Verdict(False, actionable=5, signal=Signal.NONE),

@@ -29,7 +29,9 @@ from flyllm.errors import LLMError
 from flyllm.observability.events import AttemptEvent, AttemptStart, Emitter, InstanceEvent, RequestEvent
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest
+from flyllm.providers.capabilities import FORCED_TOOLS, JSON, JSON_BESIDE_TOOLS, SCHEMAS, TOOLS
 from flyllm.request import GenerationRequest
+from flyllm.structured import read_form
 from flyllm.tasks import TaskDefinition
 from flyllm.types import LLMResponse, ModelInfo, TokenUsage
 
@@ -173,7 +175,14 @@ def completion(content: str = "ok", usage: TokenUsage = USAGE, **fields: Any) ->
 
 
 def api(params: Mapping[str, str] = ALL_PARAMS) -> ApiSpec:
-    return ApiSpec("chat", "nowhere:Nothing", "/chat", "/v1", params)
+    return ApiSpec(
+        "chat",
+        "nowhere:Nothing",
+        "/chat",
+        "/v1",
+        params,
+        can=frozenset({TOOLS, FORCED_TOOLS, SCHEMAS, JSON, JSON_BESIDE_TOOLS}),
+    )
 
 
 def instance(number: int, adapter: Any = None, **fields: Any) -> Instance:
@@ -231,7 +240,8 @@ class Core:
             request = GenerationRequest(request)
         task = self.tasks.get(request.task or "")
         deadline = Deadline.after(self.clock, timeout)
-        return Job(request, task, deadline, Route(request.task), self.clock.monotonic(), id="r1")
+        form, now = read_form(request.response_format), self.clock.monotonic()
+        return Job(request, task, deadline, Route(request.task), now, form=form, id="r1")
 
     def run(self, request: GenerationRequest | str = "Hi", timeout: float | None = None) -> LLMResponse:
         return self.call.run(self.job(request, timeout))

@@ -146,7 +146,7 @@ def test_provider_types_are_their_names() -> None:
 
 
 def test_the_common_parameters_are_the_contracts() -> None:
-    """The parameters that are translated are the eight of the design."""
+    """The parameters that are translated are the eight of the design, and how much a model is to think."""
     assert set(COMMON_PARAMS) == {
         "max_tokens",
         "temperature",
@@ -156,6 +156,7 @@ def test_the_common_parameters_are_the_contracts() -> None:
         "seed",
         "presence_penalty",
         "frequency_penalty",
+        "reasoning_effort",
     }
 
 

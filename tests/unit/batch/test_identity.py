@@ -4,12 +4,14 @@ import math
 import sys
 from collections import OrderedDict, deque
 from dataclasses import fields, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import create_model
 
 from flyllm import GenerationRequest
 from flyllm._batch.identity import CONTENT, Entry, content_hash
@@ -22,6 +24,7 @@ CHANGES: dict[str, Any] = {
     "task": "summary",
     "params": {"temperature": 0.6, "seed": 1},
     "messages": [{"role": "user", "content": "x"}],
+    "images": ["https://example.com/a.png"],
     "system": "Be brief",
     "provider_params": {"groq": {"user": "u"}},
     "tools": [{"type": "function"}],
@@ -32,7 +35,8 @@ CHANGES: dict[str, Any] = {
 UNSENT: dict[str, Any] = {
     "timeout": 3.0,
     "hedge": True,
-    "fallback_when_filtered": True,
+    "retry_invalid": 2,
+    "fail_on": ("empty",),
     "on_interrupt": "restart",
     "first_content_timeout": 1.0,
     "idle_timeout": 1.0,
@@ -151,3 +155,25 @@ def test_a_custom_id_is_no_hash_that_looks_like_it() -> None:
 def test_a_custom_id_may_be_any_text() -> None:
     """A lone surrogate is for the request's check to refuse."""
     assert Entry("a", custom_id="\ud800").key != Entry("a", custom_id="\ud801").key
+
+
+def test_an_image_is_what_is_in_it(tmp_path: Path) -> None:
+    """A file that has changed since is asked about anew; one that was moved is not."""
+    png, other = b"\x89PNG\r\n\x1a\n1", b"\x89PNG\r\n\x1a\n2"
+    (tmp_path / "a.png").write_bytes(png)
+    (tmp_path / "b.png").write_bytes(png)
+    before = content_hash(replace(REQUEST, images=[tmp_path / "a.png"]))
+    assert content_hash(replace(REQUEST, images=[tmp_path / "b.png"])) == before
+    assert content_hash(replace(REQUEST, images=[png])) == before
+    (tmp_path / "a.png").write_bytes(other)
+    assert content_hash(replace(REQUEST, images=[tmp_path / "a.png"])) != before
+    assert content_hash(replace(REQUEST, images=[tmp_path / "nowhere.png"])) != before
+
+
+def test_a_type_is_what_a_model_is_told_of_it() -> None:
+    """The same in every process; another field makes it another request."""
+    one, two = create_model("Kind", a=(int, ...)), create_model("Kind", a=(int, ...), b=(int, ...))
+    hashes = [
+        content_hash(replace(REQUEST, response_format=kind)) for kind in (one, create_model("Kind", a=(int, ...)), two)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]

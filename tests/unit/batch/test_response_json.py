@@ -62,6 +62,7 @@ PARTS = {
     "duration": SECONDS,
     "request_id": NAME,
     "dropped_params": st.lists(TEXT, max_size=3).map(tuple),
+    "schema_changes": st.lists(TEXT, max_size=3).map(tuple),
     "index": COUNT,
     "custom_id": NAME,
     "cost": st.none() | SECONDS,

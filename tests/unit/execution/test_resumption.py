@@ -97,12 +97,12 @@ def test_a_repeated_beginning_is_handed_over_once() -> None:
     assert stream.text == "The lamp turns."
 
 
-def test_what_was_held_back_comes_with_the_last_chunk() -> None:
+def test_what_was_held_back_comes_before_the_last_chunk() -> None:
     """A rest that only begins like the text before is text all the same."""
     running, _ = streaming(HALF, [Delta(content="The"), END])
     stream = running.stream(asking("continue"))
-    *_, last = stream
-    assert (last.content, last.finish_reason, stream.text) == ("The", "stop", "The lampThe")
+    *_, rest, last = stream
+    assert (rest.content, last.content, last.finish_reason, stream.text) == ("The", "", "stop", "The lampThe")
     assert stream.response is not None
     assert stream.response.content == stream.text
 
