@@ -6,7 +6,7 @@ unpacked here: httpx unpacks 64 KiB into 64 MiB at one go, and reads until the m
 
 import importlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, Self
 
@@ -26,6 +26,8 @@ PACKINGS = "gzip"
 
 LINE = "flyllm_line"
 """Under this name a response's `extensions` hold its `Line`."""
+
+Headers = list[tuple[bytes, bytes]]
 
 _CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 _GULP = 64 * 1024
@@ -55,24 +57,42 @@ class BoundedTransport:
         self.close()
 
     def handle_request(self, request: Any) -> Any:
-        """Send `request` and return the answer, its body unread. All of it must come within the read timeout."""
-        line, lane = Line(request.extensions.get("timeout", {}).get("read")), self._pools.enter()
+        """Send a `request` of httpx's and return the answer, its body unread."""
+        url = self.url_of(request.url)
+        return self.response(self.send(request.method, url, request.headers.raw, request.stream, request.extensions))
+
+    def response(self, reply: "Reply") -> Any:
+        """Return `reply` as a response of httpx's."""
+        return self._response(
+            status_code=reply.status_code, headers=reply.fields, stream=reply.stream, extensions=reply.extensions
+        )
+
+    def url_of(self, url: Any) -> Any:
+        """Return a URL of httpx's as `send` takes it."""
+        return self._url(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+    def send(self, method: str, url: Any, headers: Headers, content: Any, extensions: Mapping[str, Any]) -> "Reply":
+        """Send a request and return the answer, its body unread. All of it must come within the read timeout.
+
+        `content` is bytes or a stream of them. The timeouts, as httpx has them, are in the `extensions`.
+        """
+        seconds = extensions.get("timeout", {})
+        line, lane = Line(seconds.get("read")), self._pools.enter()
+        # But for those of single operations, of which each may take what the line has left.
+        extensions = {**extensions, "timeout": {**seconds, "read": None, "write": None}}
         try:
             line.enter()
             with Sending(line):
-                reply = self._reply(lane.pool, self._lower(request), line)
+                request = self._request(method, url, headers=headers, content=content, extensions=extensions)
+                reply = self._reply(lane.pool, request, line)
         except BaseException:
             line.release()
             lane.leave()
             raise
         line.answered()
-        headers, length, packing = _framing(reply.headers)
-        return self._response(
-            status_code=reply.status,
-            headers=headers,
-            stream=self._body(reply.stream, line, lane, length, packing),
-            extensions={**reply.extensions, LINE: line},
-        )
+        fields, length, packing = _framing(reply.headers)
+        body = self._body(reply.stream, line, lane, length, packing)
+        return Reply(reply.status, fields, body, {**reply.extensions, LINE: line})
 
     def close(self) -> None:
         """Close all connections, also those that others are using."""
@@ -87,15 +107,44 @@ class BoundedTransport:
             broken = f"the kept connection broke: {type(exc).__name__}: {exc}"
         raise RequestError(broken, stale=True)
 
-    def _lower(self, request: Any) -> Any:
-        url = request.url
-        return self._request(
-            method=request.method,
-            url=self._url(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions={**request.extensions, "timeout": _connecting(request)},
-        )
+
+class Reply:
+    """An answer whose body is unread: what is used of a response of httpx's, at a fraction of its cost.
+
+    `fields` are the headers as they came. The body is `read` at once, which `content` is from then on, or by iterating
+    over `stream`.
+    """
+
+    __slots__ = ("_headers", "content", "extensions", "fields", "status_code", "stream")
+
+    def __init__(self, status_code: int, fields: Headers, stream: "Body", extensions: Mapping[str, Any]) -> None:
+        self.status_code, self.fields, self.stream, self.extensions = status_code, fields, stream, extensions
+        self._headers: dict[str, str] | None = None
+        self.content = b""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status_code < 300
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case names; values of a name that comes several times are joined by commas."""
+        if self._headers is None:
+            self._headers = {}
+            for name, value in self.fields:
+                known, text = name.lower().decode("latin-1"), value.decode("latin-1")
+                self._headers[known] = f"{self._headers[known]}, {text}" if known in self._headers else text
+        return self._headers
+
+    def read(self) -> bytes:
+        """Return the whole body, which can be had once."""
+        self.content = b"".join(self.stream)
+        return self.content
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.stream.close()
 
 
 class Body:
@@ -132,12 +181,7 @@ class Body:
         raise ParseError(f"the answer is packed as {name!r}, which was not asked for")
 
 
-def _connecting(request: Any) -> dict[str, float | None]:
-    """Return the timeouts but those of single operations, of which each may take what the line has left."""
-    return {**request.extensions.get("timeout", {}), "read": None, "write": None}
-
-
-def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], bytes, bytes]:
+def _framing(headers: Headers) -> tuple[Headers, bytes, bytes]:
     """Return headers without the packing, which must not be undone twice, the length that is promised, the packing."""
     length = packing = b""
     for name, value in headers:

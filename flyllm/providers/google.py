@@ -130,7 +130,7 @@ class GoogleGenerateContent:
 
 
 class _GoogleRelay(Relay):
-    def sign(self, headers: Any, key: str) -> None:
-        headers.pop("x-goog-api-key", None)
-        if key:
-            headers["x-goog-api-key"] = key
+    key_header = "x-goog-api-key"
+
+    def signature(self, key: str) -> str:
+        return key

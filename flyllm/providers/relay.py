@@ -12,10 +12,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from flyllm.providers.base import ProviderSettings
-from flyllm.providers.bounded_http import PACKINGS
+from flyllm.providers.bounded_http import PACKINGS, Headers
 from flyllm.providers.transport import http_transport, received, remember, timeout
 
 _VERSION = re.compile(r"/v\d+(alpha|beta)?\d*$")
@@ -48,6 +48,8 @@ class Relay:
     The SDK never holds the key. `stand_in` is the body of the reply that the SDK gets.
     """
 
+    key_header: ClassVar[str] = "authorization"
+
     def __init__(self, httpx: ModuleType, settings: ProviderSettings, stand_in: bytes, connections: int) -> None:
         self._httpx, self._settings, self._stand_in = httpx, settings, stand_in
         self._transport = http_transport(httpx, connections)
@@ -63,45 +65,47 @@ class Relay:
         """Send `request` with the current `Outgoing`; keep the reply for `received()` and return what the SDK gets."""
         outgoing: Outgoing = _outgoing.value
         expected = request.headers.get("accept", "")
-        reply = self._transport.handle_request(self._pinned(request, outgoing))
-        reply.request = request
-        remember(reply)
+        reply = self._transport.send(
+            request.method,
+            self._url(outgoing.path) if outgoing.path else self._transport.url_of(request.url),
+            self._headers(request.headers.raw, outgoing),
+            request.stream if outgoing.content is None else outgoing.content,
+            {**request.extensions, "timeout": timeout(self._httpx, outgoing.timeout).as_dict()},
+        )
         if reply.is_success:
+            remember(reply)
             body = self._stand_in if outgoing.stand_in is None else outgoing.stand_in
             return self._httpx.Response(200, headers={"content-type": expected}, content=body)
-        with closing(reply):
-            reply.read()
-        return reply
+        response = self._transport.response(reply)
+        response.request = request
+        remember(response)
+        with closing(response):
+            response.read()
+        return response
 
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
 
-    def sign(self, headers: Any, key: str) -> None:
-        """Put `key` into `headers` in place of what the SDK has there; "" is no key."""
-        if key:
-            headers["authorization"] = f"Bearer {key}"
-        else:
-            headers.pop("authorization", None)
+    def signature(self, key: str) -> str:
+        """Return the value of the `key_header` for `key`."""
+        return f"Bearer {key}"
 
-    def _pinned(self, request: Any, outgoing: Outgoing) -> Any:
-        headers = request.headers
-        self.sign(headers, self._settings.api_key.reveal())
-        headers["accept"], headers["accept-encoding"] = outgoing.accept, PACKINGS
-        headers.update(self._settings.headers)
-        if outgoing.path:
-            request.url = self._url(outgoing.path)
-        request.extensions["timeout"] = timeout(self._httpx, outgoing.timeout).as_dict()
-        if outgoing.content is None:
-            return request
-        del headers["content-length"]
-        return self._httpx.Request(
-            request.method, request.url, headers=headers, content=outgoing.content, extensions=request.extensions
-        )
+    def _headers(self, theirs: Headers, outgoing: Outgoing) -> Headers:
+        """Return the SDK's headers with ours in place of those of the same names."""
+        key, pinned = self._settings.api_key.reveal(), {"accept": outgoing.accept, "accept-encoding": PACKINGS}
+        if key:
+            pinned[self.key_header] = self.signature(key)
+        if outgoing.content is not None:
+            pinned["content-length"] = str(len(outgoing.content))
+        pinned |= {name.lower(): value for name, value in self._settings.headers.items()}
+        ours = [(name.encode("ascii"), value.encode("ascii")) for name, value in pinned.items()]
+        dropped = {self.key_header.encode(), *(name for name, _ in ours)}
+        return [header for header in theirs if header[0].lower() not in dropped] + ours
 
     def _url(self, path: str) -> Any:
         if path not in self._urls:
-            self._urls[path] = self._httpx.URL(self._settings.base_url + path)
+            self._urls[path] = self._transport.url_of(self._httpx.URL(self._settings.base_url + path))
         return self._urls[path]
 
 

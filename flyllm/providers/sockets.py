@@ -25,6 +25,10 @@ T = TypeVar("T")
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's headers, interim answers included, after which it is taken for broken."""
 
+HELD = 64 * 1024
+"""Bytes that are held back, so that a request's headers and body go out at once: each send is a system call, a packet
+and one more time that the server is woken up."""
+
 
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 """Errors of this process or machine, of which no server is guilty."""
@@ -93,12 +97,13 @@ class Backend:
 class Stream:
     """A connection. `read` and `write` are for one thread at a time; any may `close` or `interrupt`."""
 
-    __slots__ = ("__weakref__", "_busy", "_closed", "_httpcore", "_line", "_sock")
+    __slots__ = ("__weakref__", "_busy", "_closed", "_held", "_httpcore", "_line", "_sock")
 
     def __init__(self, sock: socket.socket, line: Line, httpcore: ModuleType) -> None:
         self._sock, self._line, self._httpcore = sock, line, httpcore
         self._busy = threading.Lock()  # held during an operation and while the socket is closed
         self._closed = False
+        self._held = b""
         after_fork(self, Stream._let_go)
 
     def connect(self, address: Any, timeout: float | None) -> None:
@@ -138,6 +143,10 @@ class Stream:
         if line.head >= MAX_HEAD:
             raise ParseError(f"the answer's headers exceed {MAX_HEAD // 1024} KiB")
         httpcore = self._httpcore
+        if self._held:
+            # As httpcore does: a server may have refused, and closed, before it had read everything.
+            with contextlib.suppress(httpcore.WriteError):
+                self._flush(timeout)
         size = int(min(max_bytes, MAX_HEAD - line.head))
         data = self._run(self._sock.recv, size, timeout, httpcore.ReadTimeout, httpcore.ReadError)
         if not data:
@@ -146,14 +155,19 @@ class Stream:
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of `buffer`, for the exchange that this thread is at."""
-        line, httpcore = _local.line, self._httpcore
+        """Send all of `buffer`, for the exchange that this thread is at, by the time something is read."""
+        line = _local.line
         if line is not self._line:
             self._line = line
             line.hold(self)
             line.reused = True
-        line.sent = True
-        rest = memoryview(buffer)
+        self._held += buffer
+        if len(self._held) >= HELD:
+            self._flush(timeout)
+
+    def _flush(self, timeout: float | None) -> None:
+        rest, self._held, httpcore = memoryview(self._held), b"", self._httpcore
+        self._line.sent = True
         while rest:
             rest = rest[self._run(self._sock.send, rest, timeout, httpcore.WriteTimeout, httpcore.WriteError) :]
 
