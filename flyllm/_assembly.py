@@ -35,6 +35,7 @@ from flyllm.observability.sinks import Sinks, check_observer
 from flyllm.observability.spending import Spending
 from flyllm.observability.usage import UsageLedger
 from flyllm.providers.base import Provider, ProviderSettings
+from flyllm.providers.body_params import for_model
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.lazy import LazyProvider
 from flyllm.providers.registry import provider_spec
@@ -182,7 +183,7 @@ def _settings(config: InstanceConfig) -> ProviderSettings:
     api, base_url = resolve(spec, config.endpoint, config.api)
     return ProviderSettings(
         spec=spec,
-        api=api,
+        api=for_model(api, config.model),
         api_key=config.api_key,
         base_url=base_url,
         headers=config.headers,
@@ -214,6 +215,7 @@ def _instance(
         weight=config.weight,
         priority=config.priority,
         context_window=config.context_window,
+        cannot=config.cannot,
         price=price_of(
             Price(config.input_cost, config.output_cost, config.cached_input_cost), config.model, settings.base_url
         ),

@@ -68,7 +68,7 @@ class ManagerBuilder(Generic[M]):
                 that need none. No variable is read in its place.
             name: what to call the instance in responses, logs and metrics; None leaves that to the manager.
             options: fields of `InstanceConfig`: tasks, endpoint, api, enabled, params, headers, timeout
-                (seconds for one attempt), max_concurrency, rpm, tpm, weight, priority, context_window.
+                (seconds for one attempt), max_concurrency, rpm, tpm, weight, priority, context_window, cannot.
         """
         key = self._key(api_key)
         where = Place(("providers", len(self._instances)))
@@ -145,6 +145,11 @@ class ManagerBuilder(Generic[M]):
     def context_window(self, tokens: int) -> Self:
         """Tell how many `tokens` the last instance's model can take in."""
         return self._set("context_window", "context_window", tokens)
+
+    def cannot(self, *what: str) -> Self:
+        """Tell what the last instance's model cannot do although its API can: "tools", "images", "schemas" or
+        "embeddings". Requests that need it are sent elsewhere."""
+        return self._set("cannot", "cannot", what)
 
     def costs(
         self, per_million_input: float, per_million_output: float, per_million_cached: float | None = None

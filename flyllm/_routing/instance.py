@@ -16,6 +16,7 @@ from flyllm._routing.stats import Latency
 from flyllm._routing.token_estimate import TokenEstimate
 from flyllm.errors import RateLimitError
 from flyllm.providers.base import ApiSpec, Provider
+from flyllm.providers.capabilities import left
 
 if TYPE_CHECKING:
     from flyllm._routing.lease import Lease, Report
@@ -41,7 +42,8 @@ class Instance:
 
     `attempt_timeout` is seconds for one attempt; `rpm` and `tpm` are declared limits a minute, None where there is
     none; instances of a higher `priority` number serve only while none of a lower one can; `context_window` is in
-    tokens, None where it is not known.
+    tokens, None where it is not known; `cannot` is what the model cannot do of what its API can, in the words of a
+    configuration, and `can` is what that leaves.
     """
 
     id: int
@@ -59,7 +61,12 @@ class Instance:
     weight: float = 1.0
     priority: int = 0
     context_window: int | None = None
+    cannot: Sequence[str] = ()
     price: Price | ListPrice = Price()
+    can: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "can", left(self.api.can, self.cannot))
 
 
 class InstanceView(Protocol):

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from flyllm._routing.instance import InstanceState
+from flyllm._routing.instance import Instance, InstanceState
 from flyllm._routing.route import Route
 from flyllm.errors import LLMError, NoInstanceError
+from flyllm.providers.capabilities import LOSSES, spoken
 from flyllm.providers.registry import REGISTRY
 
 
@@ -41,7 +42,7 @@ def _nobody(route: Route, states: Sequence[InstanceState]) -> NoInstanceError:
         return NoInstanceError(f"no instance supports task '{route.task}'. Supported tasks: {known}")
     suited = [s for s in serving if route.suits(s.instance)]
     if not suited:
-        return NoInstanceError(_unable(route))
+        return NoInstanceError(_unable(route, serving))
     if not any(s.enabled for s in suited):
         what = "all instances" if route.task is None else f"all instances that support task '{route.task}'"
         names = ", ".join(s.name for s in suited)
@@ -49,8 +50,24 @@ def _nobody(route: Route, states: Sequence[InstanceState]) -> NoInstanceError:
     return NoInstanceError("every instance that could serve the request has refused it")
 
 
-def _unable(route: Route) -> str:
-    what = " and ".join(sorted(route.needs))
+def _unable(route: Route, serving: Sequence[InstanceState]) -> str:
     who = "no instance" if route.task is None else f"no instance that supports task '{route.task}'"
-    able = ", ".join(spec.name for spec in REGISTRY.values() if any(route.needs <= api.can for api in spec.apis))
-    return f"{who} can {what}. Providers that can: {able or 'none'}"
+    able = [spec.name for spec in REGISTRY.values() if any(route.needs <= api.can for api in spec.apis)]
+    return (
+        f"{who} can {spoken(route.needs)}. {_left_out(route, serving)}Providers that can: {', '.join(able) or 'none'}"
+    )
+
+
+def _left_out(route: Route, serving: Sequence[InstanceState]) -> str:
+    """Name those that their owner says are not able to, as the owner may be wrong."""
+    mine = [s.instance for s in serving if route.needs <= s.instance.api.can]
+    told = [f"{each.name} (cannot = {_quoted(_lacks(route, each))})" for each in mine]
+    return f"Left out by their settings: {', '.join(told)}. " if told else ""
+
+
+def _lacks(route: Route, instance: Instance) -> list[str]:
+    return [word for word in instance.cannot if route.needs & LOSSES[word]]
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"

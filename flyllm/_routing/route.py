@@ -20,7 +20,7 @@ class Route:
         waits: a context that the request is in while it waits for a place, pauses of its own excepted; None for none.
         pays: whether the next attempt costs a token of the retry budget.
         demand: what it takes of limits on tokens.
-        needs: what an API must be able to do, beside answering, to be of use.
+        needs: what an instance must be able to do, beside answering, to be of use.
         only: provider and model to stay with; None for any.
     """
 
@@ -68,8 +68,8 @@ class Route:
         return self.task is None or self.task in instance.tasks
 
     def suits(self, instance: Instance) -> bool:
-        """Whether the API of `instance` can do what is needed."""
-        return self.needs <= instance.api.can
+        """Whether `instance` can do what is needed."""
+        return self.needs <= instance.can
 
     def allows(self, instance: Instance) -> bool:
         """Whether nothing rules `instance` out for good."""

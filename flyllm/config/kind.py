@@ -12,6 +12,7 @@ from typing import Any, TypeGuard, get_args
 from flyllm._routing.strategies import STRATEGY_NAMES
 from flyllm._secret import Secret
 from flyllm.config.model import LOG_LEVELS, UnsupportedParams
+from flyllm.providers.capabilities import LOSSES
 from flyllm.providers.registry import REGISTRY
 
 Schema = Mapping[str, Any]
@@ -106,6 +107,9 @@ PROVIDER = Kind("a non-empty string", _is_filled, _PROVIDER)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
 METRICS = Kind("true or false (in Python also a prometheus_client CollectorRegistry)", _is_metrics, {"type": "boolean"})
 NAMES = Kind("a list of task names", _is_names, {"type": "array", "items": _FILLED})
+LACKS = Kind(
+    f"a list of words among {', '.join(LOSSES)}", _is_names, {"type": "array", "items": _words(LOSSES, any_case=True)}
+)
 TABLE = Kind("a table with string keys", _is_table, _TABLE)
 TABLES = Kind(
     "a table of tables, one for each provider",

@@ -44,6 +44,8 @@ class InstanceConfig:
         weight: its share of the requests beside other instances, for strategies that weigh.
         priority: instances of a higher number are used only while none of a lower one can take the request.
         context_window: tokens that its model can take in; a prompt too long elsewhere is tried where this is higher.
+        cannot: what its model cannot do although the provider's API can: "tools", "images", "schemas", "embeddings";
+            requests that need it go elsewhere.
         input_cost: price of a million tokens of prompts, in any one currency.
         output_cost: price of a million tokens of answers, in the same currency.
         cached_input_cost: price of a million tokens of prompts that the provider had in its cache; without it
@@ -67,6 +69,7 @@ class InstanceConfig:
     weight: float = 1.0
     priority: int = 0
     context_window: int | None = None
+    cannot: tuple[str, ...] = ()
     input_cost: float | None = None
     output_cost: float | None = None
     cached_input_cost: float | None = None

@@ -58,6 +58,7 @@ def _instance(instance: InstanceConfig) -> InstanceConfig:
         headers=MappingProxyType({name: value.strip() for name, value in instance.headers.items()}),
         timeout=_seconds(instance.timeout),
         weight=float(instance.weight),
+        cannot=tuple(dict.fromkeys(plain(word).strip().lower() for word in instance.cannot)),
     )
 
 

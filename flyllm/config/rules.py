@@ -13,6 +13,7 @@ from flyllm.config.model import InstanceConfig
 from flyllm.config.sendable import sendable
 from flyllm.config.wording import found, hint, noun
 from flyllm.providers.base import ProviderSpec
+from flyllm.providers.capabilities import LOSSES
 from flyllm.providers.endpoint import resolve
 from flyllm.providers.registry import REGISTRY
 
@@ -160,6 +161,15 @@ def _whole_price(instance: InstanceConfig, where: Place) -> list[Fault]:
     return [Fault(text, where / given[0])]
 
 
+def _known_lacks(instance: InstanceConfig, where: Place) -> list[Fault]:
+    place, faults = where / "cannot", []
+    for number, word in enumerate(instance.cannot):
+        if word.strip().lower() not in LOSSES:
+            text = f"Unknown word {redact(word)!r} in {place}{hint(word, LOSSES)}\n  → Valid words: {', '.join(LOSSES)}"
+            faults.append(Fault(text, place / number))
+    return faults
+
+
 RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"provider"}), _known_provider),
     (frozenset({"provider", "api"}), _known_api),
@@ -168,6 +178,7 @@ RULES: tuple[tuple[frozenset[str], Rule], ...] = (
     (frozenset({"api_key"}), _key_clean),
     (frozenset({"headers"}), _headers_clean),
     (frozenset({"params"}), _params_sendable),
+    (frozenset({"cannot"}), _known_lacks),
     (frozenset({"input_cost", "output_cost", "cached_input_cost"}), _whole_price),
 )
 """Each rule with the fields it reads; it is asked only when these are of their kinds."""

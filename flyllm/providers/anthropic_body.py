@@ -6,24 +6,27 @@ from typing import Any
 
 from flyllm.errors import InvalidRequestError
 from flyllm.providers.base import ApiSpec, ProviderRequest
+from flyllm.providers.body_params import body_params
 from flyllm.providers.messages import (
     Part,
     call_arguments,
     calls,
-    conversation,
     data_url,
     function_name,
     image_url,
     own_extra,
     parts,
     response_schema,
-    system_parts,
+    spoken,
 )
-from flyllm.providers.params import as_list, wire_params
+from flyllm.providers.params import as_list
 from flyllm.providers.payload import mapping, text_of
 
 MAX_TOKENS = 4096
 """Sent where a request has no `max_tokens`, which this API requires; every model since Claude 3 can write as many."""
+
+ADAPTIVE_MAX_TOKENS = 16_000
+"""The same where a model thinks as long as it sees fit: what the documentation's examples of that have."""
 
 _CHOICES: dict[str, dict[str, Any]] = {
     "auto": {"type": "auto"},
@@ -35,31 +38,43 @@ _CHOICES: dict[str, dict[str, Any]] = {
 def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
     """Return the body of a call.
 
-    `reasoning_effort` becomes `output_config.effort`; every other parameter goes out under its own name. Content parts
-    of types that chat completions do not know (document, thinking, ...) go out as they are, and so do tools that
-    are no functions.
+    `reasoning_effort` becomes `output_config.effort`, with adaptive thinking where nothing is against it; every other
+    parameter goes out under its own name. Content parts of types that chat completions do not know (document,
+    thinking, ...) go out as they are, and so do tools that are no functions.
     """
-    params = wire_params(request.params, api.params)
-    effort = params.pop("reasoning_effort", None)
-    built: dict[str, Any] = {"model": request.model, "messages": _turns(request.messages)}
-    if system := system_parts(request.messages):
-        built["system"] = _system(system)
+    params = body_params(request, api)
+    system, others = spoken(request.messages)
+    built: dict[str, Any] = {"model": request.model, "messages": _turns(others)}
+    if told := _said(system):
+        built["system"] = _system(told)
     if request.tools:
         built["tools"] = [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
         built["tool_choice"] = _tool_choice(request.tool_choice)
     built.update(params)
-    built.setdefault("max_tokens", _room(params))
+    if "thinking" not in request.params and not _may_think(built):
+        built.pop("thinking", None)
+    built.setdefault("max_tokens", _room(mapping(built.get("thinking"))))
     if "stop_sequences" in built:
         built["stop_sequences"] = as_list(built["stop_sequences"])
-    if output := _output_config(request.response_format, effort):
+    if output := _output_config(request.response_format):
         built["output_config"] = {**output, **mapping(params.get("output_config"))}
     return built
 
 
-def _room(params: Mapping[str, Any]) -> int:
+def _may_think(built: Mapping[str, Any]) -> bool:
+    # Thinking is refused beside these (docs.claude.com/en/docs/build-with-claude/extended-thinking); effort is not.
+    if mapping(built.get("thinking")).get("type") == "disabled":
+        return True
+    forced = mapping(built.get("tool_choice")).get("type") in ("any", "tool")
+    return not forced and built.get("temperature") in (None, 1) and not {"top_k", "top_p"} & built.keys()
+
+
+def _room(thinking: Mapping[str, Any]) -> int:
     # max_tokens covers thinking as well and must be greater than its budget.
-    budget = mapping(params.get("thinking")).get("budget_tokens")
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") == "adaptive":
+        return ADAPTIVE_MAX_TOKENS
     return MAX_TOKENS + (budget if isinstance(budget, int) else 0)
 
 
@@ -71,14 +86,22 @@ def _system(found: Sequence[Part]) -> str | list[Part]:
 
 def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
-    for message in conversation(messages):
+    for message in messages:
         role, blocks = _turn(message)
         # Results of parallel calls must stand in one turn; servers other than Anthropic's want roles to alternate.
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
-        else:
+        elif blocks:  # "all messages must have non-empty content"
             turns.append({"role": role, "content": blocks})
+    if turns and turns[-1]["role"] == "assistant":
+        turns[-1]["content"] = _ending(turns[-1]["content"])
     return [{**turn, "content": _plain(turn["content"])} for turn in turns]
+
+
+def _ending(blocks: list[Part]) -> list[Part]:
+    # "messages: final assistant content cannot end with trailing whitespace"
+    last = blocks[-1]
+    return [*blocks[:-1], {**last, "text": str(last["text"]).rstrip()}] if last.get("type") == "text" else blocks
 
 
 def _turn(message: Mapping[str, Any]) -> tuple[str, list[Any]]:
@@ -101,7 +124,12 @@ def _plain(blocks: list[Part]) -> str | list[Part]:
 
 
 def _blocks(content: Any) -> list[Part]:
-    return [_image(part) if part.get("type") == "image_url" else part for part in parts(content)]
+    return [_image(part) if part.get("type") == "image_url" else part for part in _said(parts(content))]
+
+
+def _said(found: Sequence[Part]) -> list[Part]:
+    # "messages: text content blocks must contain non-whitespace text" (anthropics/claude-code issue 23440)
+    return [part for part in found if part.get("type") != "text" or not str(part.get("text")).isspace()]
 
 
 def _image(part: Part) -> Part:
@@ -145,8 +173,8 @@ def _tool_choice(choice: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return {"type": "tool", "name": function["name"]} if isinstance(function, Mapping) else choice
 
 
-def _output_config(response_format: Mapping[str, Any] | None, effort: Any) -> dict[str, Any]:
-    config: dict[str, Any] = {} if effort is None else {"effort": effort}
+def _output_config(response_format: Mapping[str, Any] | None) -> dict[str, Any]:
+    config: dict[str, Any] = {}
     schema = response_schema(response_format)
     if schema is not None:
         config["format"] = {"type": "json_schema", "schema": schema}

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from flyllm._secret import Secret
-from flyllm.providers.schema_dialect import SchemaDialect
+from flyllm.providers.effort import Efforts
+from flyllm.providers.schemas.dialect import SchemaDialect
 from flyllm.types import FinishReason, ModelInfo, TokenUsage, ToolCall
 from flyllm.types import ToolCallDelta as ToolCallDelta
 
@@ -42,12 +43,14 @@ class ApiSpec:
         path: chat path after the version part.
         suffix: pattern of endings by which an endpoint names this API; "" means exactly `path`.
         version: version part of the path, added to an endpoint that names none.
-        params: common parameter -> wire name; a common parameter missing here cannot be taken and is dropped.
+        params: common parameter -> wire name (dots lead into objects); a common parameter missing here cannot be taken
+            and is dropped.
         prefill: what a last message of the assistant has besides, from which the answer goes on; None where the API
             answers such a message, or refuses it.
         can: what it can do beside answering; a request that needs more goes elsewhere.
         embedding: how it embeds texts, where it can.
         schemas: what it takes of JSON schemas for answers; None for everything.
+        efforts: how its models are told how much to think; those that no pattern fits do not take `reasoning_effort`.
     """
 
     name: str
@@ -60,6 +63,7 @@ class ApiSpec:
     can: frozenset[str] = frozenset()
     embedding: EmbeddingSpec | None = None
     schemas: SchemaDialect | None = None
+    efforts: Efforts = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from typing import Any
 
 from flyllm.errors import ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
+from flyllm.providers.body_params import body_params
+from flyllm.providers.chat_turns import results_apart, says_nothing
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.messages import calls, function_name, image_url, parts, response_schema
-from flyllm.providers.params import as_list, wire_params
+from flyllm.providers.params import as_list
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.sse import ServerEvent
 from flyllm.providers.streaming import unfinished
@@ -30,8 +32,8 @@ _TOOL_CHOICE = {"none": "NONE", "required": "REQUIRED", "any": "REQUIRED"}
 
 def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
     """Return the body of a call, without what says whether it streams."""
-    built: dict[str, Any] = {"model": request.model, "messages": [_message(message) for message in request.messages]}
-    built |= wire_params(request.params, api.params)
+    built: dict[str, Any] = {"model": request.model, "messages": _messages(request.messages)}
+    built |= body_params(request, api)
     if "stop_sequences" in built:
         built["stop_sequences"] = as_list(built["stop_sequences"])
     if request.tools:
@@ -39,6 +41,12 @@ def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
     if request.response_format is not None:
         built["response_format"] = _response_format(request.response_format)
     return built
+
+
+def _messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    # "message must not be empty in a turn"; of a result, which says something by being empty, that is its JSON.
+    told = (message for message in messages if message.get("role") == "tool" or not says_nothing(message))
+    return [_message(message) for message in results_apart(told)]
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +63,8 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
         built["content"] = [_part(part) for part in parts(content)]
     if not built.get("content") and built.get("role") == "assistant":
         built.pop("content", None)
+    if not built.get("content") and built.get("role") == "tool":
+        built["content"] = '""'
     return built
 
 

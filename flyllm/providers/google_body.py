@@ -9,19 +9,20 @@ from urllib.parse import urlsplit
 
 from flyllm.errors import InvalidRequestError
 from flyllm.providers.base import ApiSpec, ProviderRequest
+from flyllm.providers.body_params import body_params
+from flyllm.providers.chat_turns import BETWEEN
 from flyllm.providers.messages import (
     Part,
     call_arguments,
     calls,
-    conversation,
     data_url,
     function_name,
     image_url,
     parts,
     response_schema,
-    system_parts,
+    spoken,
 )
-from flyllm.providers.params import as_list, wire_params
+from flyllm.providers.params import as_list
 from flyllm.providers.payload import mapping, text_of
 
 TOP_LEVEL = frozenset(
@@ -80,11 +81,12 @@ def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
 
     A parameter named in `TOP_LEVEL` goes beside `contents`, any other into `generationConfig`; `snake_case` is taken
     for the documented names, all else keeps its spelling. What the request's own fields say is merged with parameters
-    of the same place; the parameters win. `reasoning_effort` becomes `thinkingConfig.thinkingLevel`.
+    of the same place; the parameters win. `reasoning_effort` becomes `thinkingLevel` or `thinkingBudget`.
     """
-    top, config = _sorted(wire_params(request.params, api.params))
-    built: dict[str, Any] = {"contents": _contents(request.messages)}
-    if system := system_parts(request.messages):
+    top, config = _sorted(body_params(request, api))
+    system, others = spoken(request.messages)
+    built: dict[str, Any] = {"contents": _contents(others)}
+    if system:
         built["systemInstruction"] = {"parts": [_part(part) for part in system]}
     if request.tools:
         built["tools"] = _tools(request.tools)
@@ -102,8 +104,6 @@ def _sorted(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         camel = re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
         if camel in TOP_LEVEL:
             top[camel] = value
-        elif camel == "reasoningEffort":
-            config = _merged({"thinkingConfig": {"thinkingLevel": str(value).upper()}}, config)
         elif camel in GENERATION:
             config = _merged(config, {camel: as_list(value) if camel == "stopSequences" else value})
         else:
@@ -128,14 +128,19 @@ def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
 def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     contents: list[dict[str, Any]] = []
     names: dict[Any, str] = {}
-    for message in conversation(messages):
+    before = ""
+    for message in messages:
         names.update({call.get("id"): function_name(call) for call in calls(message)})
-        role = "model" if message["role"] == "assistant" else "user"
         made = _parts(message, names)
-        if contents and contents[-1]["role"] == role:
+        if not made:  # "it must include at least one parts field" (langgenius/dify issue 30566)
+            continue
+        # Results of parallel calls must stand in one turn, and nothing but results (anomalyco/opencode pull request
+        # 43479, decolua/9router 3055).
+        if before == message["role"]:
             contents[-1]["parts"] += made
         else:
-            contents.append({"role": role, "parts": made})
+            contents.append({"role": "model" if message["role"] == "assistant" else "user", "parts": made})
+        before = message["role"]
     return contents
 
 
@@ -145,7 +150,7 @@ def _parts(message: Mapping[str, Any], names: Mapping[Any, str]) -> list[Part]:
     made = [_part(part) for part in parts(message.get("content"))]
     if message["role"] == "assistant":
         made += [_function_call(call, first=number == 0) for number, call in enumerate(calls(message))]
-    return made or [{"text": ""}]
+    return made
 
 
 def _part(part: Part) -> Part:
@@ -180,7 +185,7 @@ def _function_response(message: Mapping[str, Any], names: Mapping[Any, str]) -> 
     if not name:
         raise InvalidRequestError(f"the tool message for call {call_id!r} follows no call of that id")
     found = [_part(part) for part in parts(message.get("content"))]
-    text = "".join(part["text"] for part in found if "text" in part)
+    text = BETWEEN.join(part["text"] for part in found if "text" in part)
     media = [part for part in found if "text" not in part]
     response = {**_id(call_id), "name": name, "response": _result(text)}
     return {"functionResponse": {**response, "parts": media} if media else response}

@@ -15,8 +15,7 @@ from mistralai.client.models import ChatCompletionRequestMessage, Prediction, Re
 
 from flyllm.providers import chat_wire, embedding_call, embedding_wire
 from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
-from flyllm.providers.call_ids import nine_characters
-from flyllm.providers.chat_history import sent
+from flyllm.providers.mistral_turns import turns
 from flyllm.providers.model_list import read_models
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
@@ -55,7 +54,7 @@ class MistralChat(UndecodedAdapter):
     def body(self, request: ProviderRequest) -> dict[str, Any]:
         """Return the body of a call."""
         body = chat_wire.body(request, self.settings.api)
-        body["messages"] = [_message(message) for message in request.messages]
+        body["messages"] = turns(request.messages)
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
         return body
@@ -98,12 +97,6 @@ class MistralChat(UndecodedAdapter):
         reply = relayed(Outgoing(timeout), self._clients.get().models.list)
         answer(reply)
         return read_models(reply, self.settings.spec.name)
-
-
-def _message(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    if message.get("role") == "developer":
-        return {**message, "role": "system"}
-    return sent(message, "mistral", nine_characters)
 
 
 def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,10 +10,12 @@ from typing import Any
 
 from flyllm.errors import InvalidRequestError, ParseError
 from flyllm.providers.base import ApiSpec, Completion, Delta, ProviderRequest, ToolCallDelta
+from flyllm.providers.body_params import body_params
 from flyllm.providers.call_ids import invented_id
+from flyllm.providers.chat_turns import BETWEEN
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.messages import call_arguments, calls, data_url, function_name, image_url, parts, response_schema
-from flyllm.providers.params import as_list, wire_params
+from flyllm.providers.params import as_list
 from flyllm.providers.payload import count, decode, dicts, mapping, text_of, usage
 from flyllm.providers.streaming import unfinished
 from flyllm.types import FinishReason, TokenUsage, ToolCall
@@ -30,7 +32,7 @@ def body(request: ProviderRequest, api: ApiSpec) -> dict[str, Any]:
     Of the parameters `think`, `format`, `keep_alive`, `logprobs` and `top_logprobs` stand beside the messages; the
     common ones and all others are options of the model, as is what a parameter `options` holds.
     """
-    params = wire_params(request.params, api.params)
+    params = body_params(request, api)
     built: dict[str, Any] = {"model": request.model, "messages": _messages(request.messages)}
     built |= {name: params.pop(name) for name in _TOP_LEVEL if name in params}
     options = {**params.pop("options", {}), **params}
@@ -60,7 +62,9 @@ def _message(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, 
     content = parts(message.get("content"))
     built: dict[str, Any] = {
         "role": "system" if role == "developer" else role,
-        "content": "".join(text_of(part.get("text")) for part in content),
+        "content": ("" if role == "assistant" else BETWEEN).join(
+            text for part in content if (text := text_of(part.get("text")))
+        ),
     }
     if images := [_image(part) for part in content if part.get("type") == "image_url"]:
         built["images"] = images

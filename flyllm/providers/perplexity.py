@@ -16,18 +16,8 @@ from flyllm.providers import responses_body
 from flyllm.providers.base import ProviderRequest
 from flyllm.providers.openai_responses import OpenAIResponses
 from flyllm.providers.payload import mapping
+from flyllm.providers.perplexity_models import PRESETS, SONAR, SONAR_PRESETS
 from flyllm.types import ModelInfo
-
-SONAR = "perplexity/sonar"
-SONAR_PRESETS = {
-    "sonar": "fast",
-    "sonar-pro": "low",
-    "sonar-reasoning": "low",
-    "sonar-reasoning-pro": "low",
-    "sonar-deep-research": "medium",
-}
-PRESETS = ("fast", "low", "medium", "high", "xhigh", "wide-research")
-"""Names that may stand in place of a model: Perplexity then chooses the model."""
 
 _FILTERS = (
     "search_domain_filter",

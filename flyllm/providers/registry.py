@@ -7,36 +7,25 @@ that the provider cannot take; it is dropped and reported.
 from importlib import import_module
 
 from flyllm.errors import ConfigError, MissingDependencyError
-from flyllm.providers import embedding_apis
+from flyllm.providers import capabilities, efforts, embedding_apis, perplexity_models, wire_names
 from flyllm.providers.base import ApiSpec, EmbeddingSpec, Provider, ProviderSettings, ProviderSpec
-from flyllm.providers.capabilities import EMBED
+from flyllm.providers.effort import Efforts
+from flyllm.providers.schemas import dialects as schemas
+from flyllm.providers.schemas.dialect import SchemaDialect
 
-_OPENAI_PARAMS = {
-    "max_tokens": "max_completion_tokens",  # max_tokens is deprecated and refused by reasoning models
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "stop": "stop",
-    "seed": "seed",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-}
-_COMPATIBLE_PARAMS = {**_OPENAI_PARAMS, "max_tokens": "max_tokens"}
-_LOCAL_PARAMS = {**_COMPATIBLE_PARAMS, "top_k": "top_k"}
-_SONAR_PARAMS = {name: wire for name, wire in _LOCAL_PARAMS.items() if name != "seed"}
-_RESPONSES_PARAMS = {"max_tokens": "max_output_tokens", "temperature": "temperature", "top_p": "top_p"}
 _CHAT = "flyllm.providers.openai_chat:OpenAIChat"
 _RESPONSES = "flyllm.providers.openai_responses:OpenAIResponses"
 
 
-_EMBEDS = frozenset({EMBED})
-
-
 def _chat(
     params: dict[str, str],
+    can: frozenset[str],
+    told: Efforts,
+    dialect: SchemaDialect,
+    embedding: EmbeddingSpec | None = None,
     version: str = "/v1",
     adapter: str = _CHAT,
     prefill: dict[str, bool] | None = None,
-    embedding: EmbeddingSpec | None = None,
 ) -> ApiSpec:
     return ApiSpec(
         "chat_completions",
@@ -45,14 +34,32 @@ def _chat(
         version,
         params,
         prefill=prefill,
-        can=_EMBEDS if embedding is not None else frozenset(),
+        can=can,
         embedding=embedding,
+        efforts=told,
+        schemas=dialect,
     )
 
 
-def _responses(adapter: str, embedding: EmbeddingSpec, suffix: str = "") -> ApiSpec:
+def _responses(
+    adapter: str,
+    can: frozenset[str],
+    told: Efforts,
+    dialect: SchemaDialect,
+    embedding: EmbeddingSpec,
+    suffix: str = "",
+) -> ApiSpec:
     return ApiSpec(
-        "responses", adapter, "/responses", "/v1", _RESPONSES_PARAMS, suffix, can=_EMBEDS, embedding=embedding
+        "responses",
+        adapter,
+        "/responses",
+        "/v1",
+        wire_names.RESPONSES,
+        suffix,
+        can=can,
+        embedding=embedding,
+        efforts=told,
+        schemas=dialect,
     )
 
 
@@ -65,8 +72,8 @@ REGISTRY: dict[str, ProviderSpec] = {
             root="https://api.openai.com",
             key_variable="OPENAI_API_KEY",
             apis=(
-                _chat(_OPENAI_PARAMS, embedding=embedding_apis.OPENAI),
-                _responses(_RESPONSES, embedding_apis.OPENAI),
+                _chat(wire_names.OPENAI, capabilities.OPENAI, efforts.OPENAI, schemas.OPENAI, embedding_apis.OPENAI),
+                _responses(_RESPONSES, capabilities.OPENAI, efforts.RESPONSES, schemas.OPENAI, embedding_apis.OPENAI),
             ),
         ),
         ProviderSpec(
@@ -80,14 +87,11 @@ REGISTRY: dict[str, ProviderSpec] = {
                     adapter="flyllm.providers.anthropic:AnthropicMessages",
                     path="/messages",
                     version="/v1",
-                    params={
-                        "max_tokens": "max_tokens",
-                        "temperature": "temperature",
-                        "top_p": "top_p",
-                        "top_k": "top_k",
-                        "stop": "stop_sequences",
-                    },
+                    params=wire_names.ANTHROPIC,
                     prefill={},  # models up to 4.5; later ones refuse it, and another instance is asked
+                    can=capabilities.ANTHROPIC,
+                    efforts=efforts.ANTHROPIC,
+                    schemas=schemas.ANTHROPIC,
                 ),
             ),
         ),
@@ -103,20 +107,20 @@ REGISTRY: dict[str, ProviderSpec] = {
                     path=":generateContent",
                     suffix=r"/models(/[^/:]+)?(:\w+)?",
                     version="/v1beta",
-                    params={
-                        "max_tokens": "maxOutputTokens",
-                        "temperature": "temperature",
-                        "top_p": "topP",
-                        "top_k": "topK",
-                        "stop": "stopSequences",
-                        "seed": "seed",
-                        "presence_penalty": "presencePenalty",
-                        "frequency_penalty": "frequencyPenalty",
-                    },
-                    can=_EMBEDS,
+                    params=wire_names.GOOGLE,
+                    can=capabilities.GOOGLE,
                     embedding=embedding_apis.GOOGLE,
+                    efforts=efforts.GOOGLE,
+                    schemas=schemas.GOOGLE,
                 ),
-                _chat(_COMPATIBLE_PARAMS, version="/v1beta/openai", embedding=embedding_apis.GOOGLE_CHAT),
+                _chat(
+                    wire_names.COMPATIBLE,
+                    capabilities.GOOGLE_CHAT,
+                    efforts.GOOGLE_CHAT,
+                    schemas.GOOGLE,
+                    version="/v1beta/openai",
+                    embedding=embedding_apis.GOOGLE_CHAT,
+                ),
             ),
         ),
         ProviderSpec(
@@ -126,7 +130,10 @@ REGISTRY: dict[str, ProviderSpec] = {
             key_variable="MISTRAL_API_KEY",
             apis=(
                 _chat(
-                    {**_COMPATIBLE_PARAMS, "seed": "random_seed"},
+                    wire_names.MISTRAL,
+                    capabilities.MISTRAL,
+                    efforts.MISTRAL,
+                    schemas.MISTRAL,
                     adapter="flyllm.providers.mistral:MistralChat",
                     prefill={"prefix": True},
                     embedding=embedding_apis.MISTRAL,
@@ -144,18 +151,11 @@ REGISTRY: dict[str, ProviderSpec] = {
                     adapter="flyllm.providers.cohere:CohereChat",
                     path="/chat",
                     version="/v2",
-                    params={
-                        "max_tokens": "max_tokens",
-                        "temperature": "temperature",
-                        "top_p": "p",
-                        "top_k": "k",
-                        "stop": "stop_sequences",
-                        "seed": "seed",
-                        "presence_penalty": "presence_penalty",
-                        "frequency_penalty": "frequency_penalty",
-                    },
-                    can=_EMBEDS,
+                    params=wire_names.COHERE,
+                    can=capabilities.COHERE,
                     embedding=embedding_apis.COHERE,
+                    efforts=efforts.COHERE,
+                    schemas=schemas.COHERE,
                 ),
             ),
         ),
@@ -164,40 +164,45 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="groq",
             root="https://api.groq.com",
             key_variable="GROQ_API_KEY",
-            apis=(_chat(_OPENAI_PARAMS, version="/openai/v1", adapter="flyllm.providers.groq:GroqChat", prefill={}),),
+            apis=(
+                _chat(
+                    wire_names.OPENAI,
+                    capabilities.GROQ,
+                    efforts.GROQ,
+                    schemas.GROQ,
+                    version="/openai/v1",
+                    adapter="flyllm.providers.groq:GroqChat",
+                    prefill={},
+                ),
+            ),
         ),
         ProviderSpec(
             name="togetherai",
             extra="openai",
             root="https://api.together.ai",
             key_variable="TOGETHER_API_KEY",
-            apis=(_chat(_LOCAL_PARAMS, embedding=embedding_apis.BARE),),
+            apis=(
+                _chat(wire_names.LOCAL, capabilities.TOGETHER, efforts.TOGETHER, schemas.TOGETHER, embedding_apis.BARE),
+            ),
         ),
         ProviderSpec(
             name="perplexity",
             extra="openai",
             root="https://api.perplexity.ai",
             key_variable="PERPLEXITY_API_KEY",
-            # The presets, then the Sonar names that the adapter translates; for servers without a model list.
-            static_models=(
-                "perplexity/sonar",
-                "fast",
-                "low",
-                "medium",
-                "high",
-                "xhigh",
-                "wide-research",
-                "sonar",
-                "sonar-pro",
-                "sonar-reasoning",
-                "sonar-reasoning-pro",
-                "sonar-deep-research",
-            ),
+            static_models=perplexity_models.STATIC,
             apis=(
                 _responses(
-                    "flyllm.providers.perplexity:PerplexityAgent", embedding_apis.PERPLEXITY, "/responses|/agent"
+                    "flyllm.providers.perplexity:PerplexityAgent",
+                    capabilities.PERPLEXITY_AGENT,
+                    efforts.PERPLEXITY_AGENT,
+                    schemas.PERPLEXITY,
+                    embedding_apis.PERPLEXITY,
+                    "/responses|/agent",
                 ),
-                _chat(_SONAR_PARAMS, embedding=embedding_apis.PERPLEXITY),
+                _chat(
+                    wire_names.SONAR, capabilities.SONAR, efforts.SONAR, schemas.PERPLEXITY, embedding_apis.PERPLEXITY
+                ),
             ),
         ),
         ProviderSpec(
@@ -212,21 +217,20 @@ REGISTRY: dict[str, ProviderSpec] = {
                     path="/api/chat",
                     suffix="/api(/chat)?",
                     version="",
-                    params={
-                        "max_tokens": "num_predict",
-                        "temperature": "temperature",
-                        "top_p": "top_p",
-                        "top_k": "top_k",
-                        "stop": "stop",
-                        "seed": "seed",
-                        "presence_penalty": "presence_penalty",
-                        "frequency_penalty": "frequency_penalty",
-                    },
+                    params=wire_names.OLLAMA,
                     prefill={},
-                    can=_EMBEDS,
+                    can=capabilities.OLLAMA,
                     embedding=embedding_apis.OLLAMA,
+                    efforts=efforts.OLLAMA,
+                    schemas=schemas.LLAMA,
                 ),
-                _chat(_LOCAL_PARAMS, embedding=embedding_apis.OLLAMA_CHAT),
+                _chat(
+                    wire_names.LOCAL,
+                    capabilities.OLLAMA,
+                    efforts.OLLAMA_CHAT,
+                    schemas.LLAMA,
+                    embedding_apis.OLLAMA_CHAT,
+                ),
             ),
         ),
         ProviderSpec(
@@ -234,7 +238,16 @@ REGISTRY: dict[str, ProviderSpec] = {
             extra="openai",
             root="http://localhost:1234",
             needs_key=False,
-            apis=(_chat(_LOCAL_PARAMS, embedding=embedding_apis.BARE),),
+            apis=(
+                _chat(
+                    wire_names.LOCAL,
+                    capabilities.LMSTUDIO,
+                    efforts.LMSTUDIO,
+                    schemas.LLAMA,
+                    embedding_apis.BARE,
+                    adapter="flyllm.providers.lmstudio:LMStudioChat",
+                ),
+            ),
         ),
     )
 }

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyllm.providers.base import ApiSpec, ProviderRequest
+from flyllm.providers.body_params import body_params
 from flyllm.providers.call_ids import RESPONSES_LONGEST, at_most
-from flyllm.providers.params import wire_params
+from flyllm.providers.chat_turns import BETWEEN
 from flyllm.providers.payload import dicts, mapping, text_of
 
 Item = dict[str, Any]
@@ -21,14 +22,12 @@ def body(request: ProviderRequest, api: ApiSpec, *, instructions: bool = True) -
     A leading system message becomes `instructions` unless those are given or switched off; `reasoning_effort` and
     `response_format` go where this API has them, beside what `reasoning` and `text` hold already.
     """
-    params = wire_params(request.params, api.params)
+    params = body_params(request, api)
     messages = list(request.messages)
     built: dict[str, Any] = {"model": request.model}
     if instructions and "instructions" not in params and _leads(messages):
-        built["instructions"] = _text(messages.pop(0).get("content"))
+        built["instructions"] = _text(messages.pop(0).get("content"), BETWEEN)
     built["input"] = [item for message in messages for item in input_items(message)]
-    if "reasoning_effort" in params:
-        params["reasoning"] = {"effort": params.pop("reasoning_effort"), **mapping(params.get("reasoning"))}
     built.update(params)
     if request.tools is not None:
         built["tools"] = [_tool(tool) for tool in request.tools]
@@ -59,10 +58,10 @@ def _leads(messages: list[Mapping[str, Any]]) -> bool:
     return len(messages) > 1 and messages[0].get("role") == "system"
 
 
-def _text(content: Any) -> str:
+def _text(content: Any, between: str = "") -> str:
     if isinstance(content, str):
         return content
-    return "".join(text_of(part.get("text")) or text_of(part.get("refusal")) for part in dicts(content))
+    return between.join(text_of(part.get("text")) or text_of(part.get("refusal")) for part in dicts(content))
 
 
 def _parts(content: Any) -> list[Item]:
@@ -85,7 +84,7 @@ def _part(part: Mapping[str, Any]) -> Item:
 
 def _output(content: Any) -> str | list[Item]:
     if all(part.get("type") == "text" for part in dicts(content)):
-        return _text(content)
+        return _text(content, BETWEEN)
     return _parts(content)
 
 

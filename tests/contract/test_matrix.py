@@ -178,7 +178,8 @@ def test_the_system_prompt_reaches_the_wire(case: Case) -> None:
 def test_every_common_parameter_is_sent_or_reported_as_dropped(case: Case) -> None:
     """No parameter is lost silently: each is on the wire under the row's name, or in `dropped_params`."""
     response = case.generate(params=PARAMS)
-    for name in COMMON_PARAMS:
+    assert {*PARAMS, "reasoning_effort"} == set(COMMON_PARAMS)  # which has words of its own: `test_reasoning`
+    for name in PARAMS:
         sent = name in case.spec.params and holds(case.body, case.spec.params[name], PARAMS[name])
         assert sent != (name in response.dropped_params), name
 

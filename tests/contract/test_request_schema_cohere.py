@@ -29,9 +29,6 @@ NATIVE: dict[str, dict[str, Any]] = {
     },
 }
 
-REFUSED = {"tool result with image"}
-"""Cohere takes texts and documents as results; its own refusal tells the user."""
-
 
 @cache
 def described() -> Draft202012Validator:
@@ -67,7 +64,7 @@ def sent(server: ReplayServer, provider: Any, fields: dict[str, Any]) -> dict[st
     return body
 
 
-@pytest.mark.parametrize("name", [*(name for name in REQUESTS if name not in REFUSED), *NATIVE])
+@pytest.mark.parametrize("name", [*REQUESTS, *NATIVE])
 def test_a_body_is_what_the_provider_describes(server: ReplayServer, provider: Any, name: str) -> None:
     """Every kind of request, and what only Cohere has."""
     assert faults(described(), sent(server, provider, {**REQUESTS, **NATIVE}[name])) == []

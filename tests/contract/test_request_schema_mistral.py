@@ -75,7 +75,7 @@ def test_every_parameter_is_sent_under_its_name(server: ReplayServer, provider: 
 def test_messages_and_tools_arrive_as_they_were_given(server: ReplayServer, provider: Any) -> None:
     """The SDK would drop every field here that it does not know, without a word."""
     messages = [
-        {"role": "user", "content": [{"type": "text", "text": "Hi", "cache": True}], "name": "ann", "x": {"y": [1]}},
+        {"role": "user", "content": [{"type": "text", "text": "Hi", "cache": True}], "x": {"y": [1]}},
         {
             "role": "assistant",
             "content": None,

@@ -15,7 +15,7 @@ _HEAD = """\
 
 _TASKS = """\
 # A task is a name that requests are sent under, with parameters for all of them; what a parameter is called is the same
-# for every provider: max_tokens temperature top_p top_k stop seed presence_penalty frequency_penalty
+# for every provider: max_tokens temperature top_p top_k stop seed presence_penalty frequency_penalty reasoning_effort
 [[tasks]]
 name = "chat"
 max_tokens = 1000
@@ -34,6 +34,7 @@ _PROVIDERS = """\
 #   rpm = 500                   requests, and with tpm tokens, that the key is granted a minute
 #   max_concurrency = 16        requests at once
 #   priority = 1                a backup, for when none of priority 0 can answer
+#   cannot = ["images"]         what its model cannot do of what the provider can: tools images schemas embeddings
 #   input_cost = 0.25           price of a million tokens, goes with output_cost; for budgets and bills
 #   params = { temperature = 0.2 }"""
 

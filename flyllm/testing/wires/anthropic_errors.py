@@ -6,7 +6,10 @@ Statuses and types: platform.claude.com/docs/en/api/errors; messages as the API 
 import re
 from typing import Any, NamedTuple
 
+from flyllm.testing.wires import forms_anthropic
+from flyllm.testing.wires.anthropic_contents import check_contents
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
+from flyllm.testing.wires.efforts import check_anthropic
 from flyllm.testing.wires.reading import Rule, first_fault, pydantic_message
 from flyllm.testing.wires.tool_turns import check_blocks
 
@@ -87,11 +90,14 @@ def check(body: Json) -> None:
     for name in _FOREIGN:
         if name in body:
             raise BadRequest(f"{name}: Extra inputs are not permitted", name)
+    check_anthropic(body)
     if not body["messages"]:
         raise BadRequest("messages: at least one message is required", "messages")
     for index, message in enumerate(body["messages"]):
         _check_message(f"messages.{index}", message)
+    check_contents(body)
     check_blocks(body["messages"])
+    forms_anthropic.check_output(body)
     if body["messages"][-1]["role"] == "assistant":
         _check_prefill(body["model"], body["messages"][-1]["content"])
 
@@ -100,7 +106,8 @@ def _check_prefill(model: str, content: Any) -> None:
     if _REFUSES_PREFILL.search(model):
         ends = "The conversation must end with a user message."
         raise BadRequest(f"This model does not support assistant message prefill. {ends}", "messages")
-    if isinstance(content, str) and content != content.rstrip():
+    text = content if isinstance(content, str) else content[-1].get("text") if content else None
+    if isinstance(text, str) and text != text.rstrip():
         raise BadRequest("messages: final assistant content cannot end with trailing whitespace", "messages")
 
 

@@ -5,8 +5,12 @@ Statuses and messages: docs.cohere.com/reference/errors.
 
 from typing import Any
 
+from flyllm.testing.wires import forms_native
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
+from flyllm.testing.wires.efforts import check_cohere
+from flyllm.testing.wires.message_parts import parts_of, says_something
 from flyllm.testing.wires.reading import Fault, Rule, first_fault, type_of
+from flyllm.testing.wires.tool_turns import check_chat
 
 ERRORS = {
     ErrorKind.INVALID_REQUEST: (400, "invalid request"),
@@ -47,6 +51,12 @@ _RULES = {
     "tools": Rule("array"),
 }
 _MAX_TEXTS = 96
+_CONTENTS = {
+    "user": ("text", "image_url"),
+    "assistant": ("text", "thinking"),
+    "system": ("text",),
+    "tool": ("text", "document"),
+}
 
 
 def check(body: Json) -> None:
@@ -54,10 +64,13 @@ def check(body: Json) -> None:
     _require_model(body)
     if fault := first_fault(body, _RULES):
         raise BadRequest(_message(fault), fault.name)
+    check_cohere(body)
     if not body.get("messages"):
         raise BadRequest("invalid request: list of messages must not be empty", "messages")
     for message in body["messages"]:
         _check_message(message)
+    _check_results(body["messages"])
+    forms_native.check_cohere(body)
 
 
 def texts_to_embed(body: Json) -> tuple[str, ...]:
@@ -102,5 +115,17 @@ def _check_message(message: Any) -> None:
         raise BadRequest(f"invalid request: role must be one of {roles}, got '{role}'.", "messages")
     if role == "tool" and not message.get("tool_call_id"):
         raise BadRequest("tool call id must be provided with tool message", "messages")
-    if not message.get("content") and not message.get("tool_calls"):
+    if not says_something(message) and not message.get("tool_calls") and not message.get("tool_plan"):
         raise BadRequest("message must not be empty in a turn", "messages")
+    for _, part in parts_of(0, message):
+        if part.get("type") not in _CONTENTS[role]:  # in words of ours
+            known = " or ".join(_CONTENTS[role])
+            raise BadRequest(f"invalid request: content of role {role} must be {known}, got '{part.get('type')}'.")
+
+
+def _check_results(messages: list[Json]) -> None:
+    # As reported in issue 10 of oracle/langchain-oracle.
+    try:
+        check_chat(messages, longest=None)
+    except BadRequest as refused:
+        raise BadRequest(f"invalid request: {refused.message}", "messages") from None

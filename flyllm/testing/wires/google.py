@@ -21,6 +21,8 @@ from flyllm.testing.wires.base import (
     Reply,
     SimulatedToolCall,
 )
+from flyllm.testing.wires.efforts import check_google
+from flyllm.testing.wires.google_contents import check_turns, contents_of
 from flyllm.testing.wires.google_errors import ERRORS, check, embedded, embedded_size, field, status_body
 from flyllm.testing.wires.openai_parts import alphanumeric, lowercase, route
 from flyllm.testing.wires.reading import text_of
@@ -74,6 +76,8 @@ class GoogleWire:
             inputs = tuple(text_of(content) for content in embedded(body))
             return Call(operation, model, "\n".join(inputs), body, inputs, embedded_size(body))
         check(body)
+        check_turns(model, contents_of(body))
+        check_google(model, field(field(body, "generationConfig") or {}, "thinkingConfig") or {})
         if operation is Operation.STREAM and parse_qs(urlsplit(path).query).get("alt") != ["sse"]:
             body = {**body, _AS_ARRAY: "json"}
         return Call(operation, model, text_of(field(body, "systemInstruction"), body["contents"]), body)

@@ -5,7 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from flyllm.testing.wires import forms_native
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
+from flyllm.testing.wires.google_contents import check_part
 from flyllm.testing.wires.reading import Fault, Rule, first_fault, is_a, text_of
 
 
@@ -184,6 +186,7 @@ def _camel(name: str) -> str:
 
 def _check_config(config: Mapping[str, Any]) -> None:
     camel = {_camel(name): value for name, value in config.items()}
+    forms_native.check_google(camel)
     for name in _FOREIGN_IN_CONFIG:
         if name in camel:
             unknown = f"Unknown name \"{_snake(name)}\" at 'generation_config': Cannot find field."
@@ -217,3 +220,4 @@ def _check_content(where: str, content: Any) -> None:
         if not isinstance(part, dict) or not part:
             text = "required oneof field 'data' must have one initialized field"
             raise BadRequest(f"* {where}.parts[{index}].data: {text}\n")
+        check_part(f"{where.partition('.')[2]}.parts[{index}]", part)

@@ -6,7 +6,10 @@ wraps the list of faults, which its OpenAPI description shows bare, into the err
 
 from typing import Any, NamedTuple
 
+from flyllm.testing.wires import forms_native
 from flyllm.testing.wires.base import BadRequest, ErrorKind, Json
+from flyllm.testing.wires.efforts import check_mistral
+from flyllm.testing.wires.mistral_messages import check_order
 from flyllm.testing.wires.reading import Rule, first_fault, pydantic_message
 
 
@@ -42,6 +45,8 @@ ERRORS = {
 # Refusals beyond the schema carry a type and code of their own; told by how their message starts.
 _SPECIAL = {
     "Expected last role": ("invalid_request_message_order", "3230"),
+    "Unexpected role": ("invalid_request_message_order", "3230"),
+    "Not the same number": ("invalid_request_message_order", "3230"),
     "Too many": ("invalid_request_prompt", "3210"),
     "Tool call id was": ("invalid_function_call", "3280"),
 }
@@ -140,14 +145,13 @@ def check(body: Json) -> None:
             raise BadRequest("Extra inputs are not permitted", name)
     if fault := first_fault(body, _RULES):
         raise BadRequest(pydantic_message(fault), fault.name)
+    check_mistral(body)
+    forms_native.check_mistral(body)
     if not body["messages"]:
         raise BadRequest("Conversation must have at least one message")
     for index, message in enumerate(body["messages"]):
         _check_message(f"messages.{index}", message)
-    last = body["messages"][-1]
-    if last["role"] == "system" or (last["role"] == "assistant" and not last.get("prefix")):
-        expected = "Expected last role User or Tool (or Assistant with prefix True) for serving"
-        raise BadRequest(f"{expected} but got {last['role']}")
+    check_order(body["messages"])
 
 
 def require(body: Json, *names: str) -> None:

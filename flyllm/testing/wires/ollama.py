@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, ClassVar
 
+from flyllm.testing.wires import forms_native
 from flyllm.testing.wires.base import BadRequest, Call, ErrorKind, HttpReply, Json, Limits, Operation, Reply
+from flyllm.testing.wires.efforts import check_think
+from flyllm.testing.wires.message_parts import data_of
 from flyllm.testing.wires.openai_parts import CREATED, bearer, hexadecimal, lowercase, route
 from flyllm.testing.wires.reading import Fault, Rule, first_fault, text_of, token_count, type_of
 from flyllm.testing.wires.sse import compact, pieces
@@ -51,7 +54,12 @@ _OPTIONS = {
     "frequency_penalty": Rule("number"),
     "stop": Rule("array"),
 }
-_MESSAGE = {"role": Rule("string"), "content": Rule("string"), "tool_calls": Rule("array")}
+_MESSAGE = {
+    "role": Rule("string"),
+    "content": Rule("string"),
+    "images": Rule("array"),
+    "tool_calls": Rule("array"),
+}
 _GO_TYPES = {
     "model": "string",
     "messages": "[]api.Message",
@@ -61,6 +69,7 @@ _GO_TYPES = {
     "dimensions": "int",
     "messages.role": "string",
     "messages.content": "string",
+    "messages.images": "[]api.ImageData",
     "messages.tool_calls": "[]api.ToolCall",
 }
 # Integers may be written as floats; only these two are floats to Ollama.
@@ -99,6 +108,8 @@ class OllamaWire:
         if operation is Operation.EMBEDDINGS:
             return _read_embedding(body)
         _check_options(body.get("options") or {})
+        check_think(body["model"], body.get("think"))
+        forms_native.check_ollama(body)
         messages = body.get("messages") or []
         for message in messages:
             _check_message(message)
@@ -181,6 +192,9 @@ def _check_message(message: Any) -> None:
         )
     if fault := first_fault(message, _MESSAGE):
         raise BadRequest(_go_message(fault, f"messages.{fault.name}"), "messages")
+    for image in message.get("images") or ():
+        if not data_of(f"data:;base64,{image}"):
+            raise BadRequest("illegal base64 data at input byte 0", "messages")
     for call in message.get("tool_calls") or ():
         if isinstance(call.get("function", {}).get("arguments"), str):
             where = "ChatRequest.messages.tool_calls.function.arguments of type api.ToolCallFunctionArguments"

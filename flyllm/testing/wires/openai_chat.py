@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
 
-from flyllm.testing.wires import openai_embeddings, openai_errors
+from flyllm.testing.wires import efforts, forms_openai, openai_embeddings, openai_errors
 from flyllm.testing.wires.base import (
     Call,
     ErrorKind,
@@ -19,6 +19,7 @@ from flyllm.testing.wires.base import (
     SimulatedToolCall,
 )
 from flyllm.testing.wires.openai_checks import check, code_of, required
+from flyllm.testing.wires.openai_messages import check_openai
 from flyllm.testing.wires.openai_parts import (
     CREATED,
     alphanumeric,
@@ -31,7 +32,6 @@ from flyllm.testing.wires.openai_parts import (
     route,
 )
 from flyllm.testing.wires.sse import compact, pieces, sse
-from flyllm.testing.wires.tool_turns import check_chat
 
 
 class OpenAIChatWire:
@@ -45,6 +45,9 @@ class OpenAIChatWire:
     errors: ClassVar[openai_errors.ErrorTable] = openai_errors.OPENAI
     owner: ClassVar[str] = "openai"
     obfuscates: ClassVar[bool] = True
+    check_messages = staticmethod(check_openai)
+    check_effort = staticmethod(efforts.check_openai)
+    check_form = staticmethod(forms_openai.check_chat)
 
     # ---- requests
 
@@ -70,8 +73,9 @@ class OpenAIChatWire:
         model = required(body, "model")
         messages = required(body, "messages", "array")
         check(body)
-        if self.provider == "openai":  # the compatible servers let more pass
-            check_chat(messages)
+        self.check_messages(messages)
+        self.check_effort(body)
+        self.check_form(body)
         return Call(operation, model, prompt_of(messages), body)
 
     # ---- answers

@@ -37,6 +37,8 @@ _CODES = {
     "integer below": "integer_below_min_value",
     "integer above": "integer_above_max_value",
     "empty array": "empty_array",
+    "Invalid value": "invalid_value",
+    "Unsupported parameter": "unsupported_parameter",
 }
 
 

@@ -5,8 +5,20 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from flyllm.testing.wires import openai_embeddings, openai_errors
-from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply, SimulatedToolCall
+from flyllm.testing.wires import efforts, forms_native, openai_embeddings, openai_errors
+from flyllm.testing.wires.base import (
+    BadRequest,
+    Call,
+    ErrorKind,
+    HttpReply,
+    Json,
+    Limits,
+    Operation,
+    Reply,
+    SimulatedToolCall,
+)
+from flyllm.testing.wires.chat_messages import check_google, check_ollama
+from flyllm.testing.wires.lmstudio_messages import check_lmstudio
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import CREATED, alphanumeric, lowercase, route
 from flyllm.testing.wires.sse import compact, pieces, sse
@@ -40,7 +52,16 @@ class LMStudioWire(_PlainChat):
     provider = "lmstudio"
     embedding_rules = openai_embeddings.BARE
     errors = openai_errors.LMSTUDIO
+    check_messages = staticmethod(check_lmstudio)
+    check_effort = staticmethod(efforts.check_lmstudio)
+    check_form = staticmethod(forms_native.check_lmstudio)
     owner = "organization_owner"
+
+    def read(self, operation: Operation, path: str, body: Json) -> Call:
+        """Understand a request; a tool cannot be chosen by its name."""
+        if isinstance(body.get("tool_choice"), dict):
+            raise BadRequest("Invalid tool_choice type: 'object'. Supported string values: none, auto, required")
+        return super().read(operation, path, body)
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
         return {
@@ -94,6 +115,9 @@ class OllamaChatWire(_PlainChat):
     provider = "ollama"
     embedding_rules = openai_embeddings.ANY
     errors = openai_errors.OLLAMA
+    check_messages = staticmethod(check_ollama)
+    check_effort = staticmethod(efforts.check_ollama_chat)
+    check_form = staticmethod(forms_native.check_ollama_chat)
     owner = "library"
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
@@ -104,6 +128,15 @@ class OllamaChatWire(_PlainChat):
             "model": call.model,
             "system_fingerprint": "fp_ollama",
         }
+
+    def _message(self, reply: Reply, rng: Random) -> Json:
+        message = super()._message(reply, rng)
+        return {**message, "reasoning": reply.reasoning} if reply.reasoning else message
+
+    def _deltas(self, reply: Reply, rng: Random) -> Iterator[Json]:
+        for piece in pieces(reply.reasoning):
+            yield {"role": "assistant", "content": "", "reasoning": piece}
+        yield from super()._deltas(reply, rng)
 
     def _tool_id(self, rng: Random) -> str:
         return f"call_{lowercase(rng, 8)}"
@@ -121,6 +154,9 @@ class GoogleChatWire(_PlainChat):
     models_paths = ("/v1beta/openai/models",)
     embeddings_paths = ("/v1beta/openai/embeddings",)
     embedding_rules = openai_embeddings.GOOGLE
+    check_messages = staticmethod(check_google)
+    check_effort = staticmethod(efforts.check_google_chat)
+    check_form = staticmethod(forms_native.check_google_chat)
     owner = "google"
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:

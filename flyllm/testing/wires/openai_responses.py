@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
 
+from flyllm.testing.wires import forms_openai
 from flyllm.testing.wires.base import BadRequest, Call, ErrorKind, HttpReply, Json, Limits, Operation, Reply
+from flyllm.testing.wires.efforts import check_responses
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_checks import check, required
+from flyllm.testing.wires.openai_input import check_contents
 from flyllm.testing.wires.openai_parts import (
     CREATED,
     alphanumeric,
@@ -27,6 +30,7 @@ class OpenAIResponsesWire:
     paths: ClassVar[tuple[str, ...]] = ("/v1/responses",)
     chat_wire: ClassVar[type[OpenAIChatWire]] = OpenAIChatWire
     obfuscates: ClassVar[bool] = True
+    check_form = staticmethod(forms_openai.check_responses)
 
     def __init__(self) -> None:
         self._host = self.chat_wire()
@@ -47,11 +51,14 @@ class OpenAIResponsesWire:
         """Understand a request; raise `BadRequest` where model or input is missing."""
         model = required(body, "model")
         check(body)
+        check_responses(body)
         given = body.get("input")
         if given is None:
             raise BadRequest("Missing required parameter: 'input'.", "input")
         if not body.get("previous_response_id"):  # of which the calls may be
             check_items(given)
+        check_contents(given)
+        self.check_form(body)
         text = given if isinstance(given, str) else prompt_of(given)
         instructions = body.get("instructions")
         return Call(operation, model, f"{instructions}\n{text}" if instructions else text, body)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from flyllm.testing.wires import openai_embeddings, openai_errors
+from flyllm.testing.wires import efforts, forms_native, forms_openai, openai_embeddings, openai_errors
 from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Reply, SimulatedToolCall
+from flyllm.testing.wires.chat_messages import check_groq, check_together
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import (
     CREATED,
@@ -27,6 +28,9 @@ class GroqWire(OpenAIChatWire):
     models_paths = ("/openai/v1/models",)
     embeddings_paths = ()
     errors = openai_errors.GROQ
+    check_messages = staticmethod(check_groq)
+    check_effort = staticmethod(efforts.check_groq)
+    check_form = staticmethod(forms_openai.check_groq)
     obfuscates = False
     owner = "Meta"
 
@@ -138,6 +142,9 @@ class TogetherWire(OpenAIChatWire):
     provider = "togetherai"
     embedding_rules = openai_embeddings.BARE
     errors = openai_errors.TOGETHER
+    check_messages = staticmethod(check_together)
+    check_effort = staticmethod(efforts.check_together)
+    check_form = staticmethod(forms_native.check_together)
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
         name = f"{alphanumeric(rng, 7)}-{alphanumeric(rng, 6)}-{hexadecimal(rng, 16)}"

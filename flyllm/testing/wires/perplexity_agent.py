@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from flyllm.testing.wires import forms_native
 from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Operation, Reply
 from flyllm.testing.wires.openai_responses import OpenAIResponsesWire
 from flyllm.testing.wires.perplexity_sonar import PerplexityWire
@@ -28,6 +29,7 @@ class PerplexityAgentWire(OpenAIResponsesWire):
     provider = "perplexity"
     paths = ("/v1/responses", "/v1/agent")
     chat_wire = PerplexityWire
+    check_form = staticmethod(forms_native.check_perplexity)
     obfuscates = False
 
     def read(self, operation: Operation, path: str, body: Json) -> Call:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from flyllm.testing.wires import openai_embeddings, openai_errors
+from flyllm.testing.wires import efforts, forms_native, openai_embeddings, openai_errors
 from flyllm.testing.wires.base import Call, ErrorKind, HttpReply, Json, Limits, Operation, Reply
+from flyllm.testing.wires.chat_messages import REFUSALS, check_perplexity
 from flyllm.testing.wires.openai_chat import OpenAIChatWire
 from flyllm.testing.wires.openai_parts import CREATED, uuid
 from flyllm.testing.wires.sse import compact, pieces, sse
@@ -18,6 +19,9 @@ class PerplexityWire(OpenAIChatWire):
     embeddings_paths = ("/v1/embeddings",)
     embedding_rules = openai_embeddings.PERPLEXITY
     errors = openai_errors.PERPLEXITY
+    check_messages = staticmethod(check_perplexity)
+    check_effort = staticmethod(efforts.check_sonar)
+    check_form = staticmethod(forms_native.check_perplexity)
 
     def _envelope(self, call: Call, kind: str, rng: Random) -> Json:
         return {"id": uuid(rng), "model": call.model, "created": CREATED, "object": kind}
@@ -73,7 +77,8 @@ class PerplexityWire(OpenAIChatWire):
 
     def _error_object(self, kind: ErrorKind, message: str | None, param: str | None) -> Json:
         row = self.errors[kind]
-        return {"message": message or row.message, "type": row.type, "code": row.code}
+        kind_word = "invalid_message" if message in REFUSALS else row.type
+        return {"message": message or row.message, "type": kind_word, "code": row.code}
 
     def not_found(self, method: str, path: str, rng: Random) -> HttpReply:
         """Return the answer to an unknown path or method."""

@@ -11,8 +11,8 @@ from flyllm.testing.wires.base import BadRequest, Json
 LONGEST_ID = 40
 
 
-def check_chat(messages: list[Json]) -> None:
-    """Raise `BadRequest` where OpenAI's chat completions answer 400."""
+def check_chat(messages: list[Json], longest: int | None = LONGEST_ID) -> None:
+    """Raise `BadRequest` where OpenAI's chat completions answer 400; `longest` is how long an id may be."""
     open_calls: list[str] = []
     for number, message in enumerate(messages):
         if message.get("role") == "tool":
@@ -25,7 +25,8 @@ def check_chat(messages: list[Json]) -> None:
                 "messages",
             )
         calls = _objects(message.get("tool_calls"))
-        open_calls = [_sized(call.get("id"), f"messages[{number}].tool_calls[{n}].id") for n, call in enumerate(calls)]
+        places = (f"messages[{number}].tool_calls[{n}].id" for n in range(len(calls)))
+        open_calls = [_sized(call.get("id"), place, longest) for call, place in zip(calls, places, strict=True)]
 
 
 def _answered(open_calls: list[str], call_id: Any, number: int) -> None:
@@ -38,10 +39,10 @@ def _answered(open_calls: list[str], call_id: Any, number: int) -> None:
     open_calls.remove(call_id)
 
 
-def _sized(call_id: Any, place: str) -> str:
-    if isinstance(call_id, str) and len(call_id) > LONGEST_ID:
+def _sized(call_id: Any, place: str, longest: int | None) -> str:
+    if longest is not None and isinstance(call_id, str) and len(call_id) > longest:
         raise BadRequest(
-            f"Invalid '{place}': string too long. Expected a string with maximum length {LONGEST_ID}, "
+            f"Invalid '{place}': string too long. Expected a string with maximum length {longest}, "
             f"but got a string with length {len(call_id)} instead.",
             place,
         )

@@ -214,7 +214,7 @@ def test_another_model_is_asked_where_the_request_wants_that(way: str, refused: 
                 server.always(_refusal("content_filter", "Refused by the content management policy."), status=400)
             else:
                 server.always(Reply("", finish="content_filter"))
-        (result,) = world.send(way, fallback_when_filtered=True)
+        (result,) = world.send(way, fail_on={"content_filter"})
         assert result.ok
         assert [attempt.outcome for attempt in result.attempts] == ["ContentFilterError", "success"]  # type: ignore[attr-defined]
         assert [server.count for server in world.servers] == [1, 0, 1]
@@ -226,7 +226,7 @@ def test_where_all_models_refuse_that_is_the_error(way: str) -> None:
     with World("openai", "openai", only={1: {"model": "model-2"}}) as world:
         for server in world.servers:
             server.always(Reply("", finish="content_filter"))
-        (result,) = world.send(way, fallback_when_filtered=True)
+        (result,) = world.send(way, fail_on={"content_filter"})
         assert isinstance(result.error, ContentFilterError)
         assert world.wire == 2
 

@@ -61,6 +61,7 @@ INSTANCE: dict[str, tuple[Any, Callable[[Builder], object]]] = {
     "weight": (2, lambda b: b.weight(2)),
     "priority": (1, lambda b: b.priority(1)),
     "context_window": (128_000, lambda b: b.context_window(128_000)),
+    "cannot": (["images"], lambda b: b.cannot("images")),
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flyllm._routing.strategies import STRATEGY_NAMES
 from flyllm.config.kinds import INSTANCE_KINDS, SETTING_KINDS, TASK_KINDS
 from flyllm.config.model import LOG_LEVELS
+from flyllm.providers.capabilities import LOSSES
 from flyllm.providers.registry import REGISTRY
 
 
@@ -128,6 +129,7 @@ VALID_PROVIDER: dict[str, st.SearchStrategy[Any]] = {
     "weight": st.integers(1, 100) | st.floats(0.001, 1e6),
     "priority": st.integers(),
     "context_window": _COUNT,
+    "cannot": st.lists(st.sampled_from([*LOSSES, "Images "]), max_size=2),
     "input_cost": st.floats(0, 1e9),
     "output_cost": st.integers(0, 10**9),
     "cached_input_cost": st.floats(0, 1e9),

@@ -8,7 +8,7 @@ import pytest
 
 from flyllm.errors import InvalidRequestError, OverloadedError, ParseError, RateLimitError, RequestError
 from flyllm.providers import anthropic_wire
-from flyllm.providers.anthropic_body import MAX_TOKENS, body
+from flyllm.providers.anthropic_body import ADAPTIVE_MAX_TOKENS, MAX_TOKENS, body
 from flyllm.providers.base import QUIET, Delta, ProviderRequest, ToolCallDelta
 from flyllm.providers.registry import provider_spec
 from flyllm.providers.sse import ServerEvent
@@ -72,7 +72,7 @@ def test_a_plain_request_is_the_smallest_body() -> None:
         ({"max_tokens": 7}, 7),
         ({"max_tokens": None}, MAX_TOKENS),
         ({"thinking": {"type": "enabled", "budget_tokens": 9000}}, MAX_TOKENS + 9000),
-        ({"thinking": {"type": "adaptive"}}, MAX_TOKENS),
+        ({"thinking": {"type": "adaptive"}}, ADAPTIVE_MAX_TOKENS),
     ],
 )
 def test_max_tokens_leaves_room_for_thinking(params: dict[str, Any], room: int) -> None:

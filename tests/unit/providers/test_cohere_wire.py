@@ -37,7 +37,10 @@ def end(**delta: Any) -> dict[str, Any]:
     [
         ({"role": "developer", "content": "Hi"}, {"role": "system", "content": "Hi"}),
         ({"role": "user", "content": "Hi", "name": "ann"}, {"role": "user", "content": "Hi"}),
-        ({"role": "assistant", "content": None, "refusal": None}, {"role": "assistant"}),
+        (
+            {"role": "tool", "tool_call_id": "1", "content": ""},
+            {"role": "tool", "tool_call_id": "1", "content": '""'},
+        ),
         ({"role": "assistant", "content": "", "tool_plan": "I"}, {"role": "assistant", "tool_plan": "I"}),
         (
             {"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "a"}]},
@@ -65,6 +68,14 @@ def end(**delta: Any) -> dict[str, Any]:
 def test_messages_take_cohere_s_shape(given: dict[str, Any], sent: dict[str, Any]) -> None:
     """Empty content and the field `name` are refused there; all else is kept."""
     assert message(given) == sent
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
+@pytest.mark.parametrize("content", [None, "", [], [{"type": "text", "text": ""}]])
+def test_messages_that_say_nothing_are_left_out(role: str, content: Any) -> None:
+    """Cohere answers 400: "message must not be empty in a turn"."""
+    given = [{"role": "user", "content": "Hi"}, {"role": role, "content": content, "refusal": None}]
+    assert built(messages=given)["messages"] == given[:1]
 
 
 def test_an_image_without_a_url_is_the_callers_fault() -> None:

@@ -52,15 +52,17 @@ def test_system_messages_become_the_instruction_wherever_they_stand() -> None:
 
 
 def test_calls_and_results_name_their_function() -> None:
-    """A result says only its call's id; Google wants the name. Turns of one role are joined."""
+    """A result says only its call's id; Google wants the name. Results make one turn, with nothing else in it."""
     made = built(
         USER,
         {"role": "assistant", "content": "", "tool_calls": [call("a", "f", '{"x": 1}'), call("b", "g", "")]},
         {"role": "tool", "tool_call_id": "b", "content": "noon"},
         {"role": "tool", "tool_call_id": "a", "content": '{"sky": "blue"}'},
         {"role": "user", "content": "So?"},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "Well?"},
     )["contents"]
-    assert [content["role"] for content in made] == ["user", "model", "user"]
+    assert [content["role"] for content in made] == ["user", "model", "user", "user"]
     assert made[1]["parts"] == [
         {"functionCall": {"id": "a", "name": "f", "args": {"x": 1}}, "thoughtSignature": NO_SIGNATURE},
         {"functionCall": {"id": "b", "name": "g", "args": {}}},
@@ -68,8 +70,8 @@ def test_calls_and_results_name_their_function() -> None:
     assert made[2]["parts"] == [
         {"functionResponse": {"id": "b", "name": "g", "response": {"result": "noon"}}},
         {"functionResponse": {"id": "a", "name": "f", "response": {"sky": "blue"}}},
-        {"text": "So?"},
     ]
+    assert made[3]["parts"] == [{"text": "So?"}, {"text": "Well?"}]
 
 
 def test_a_signature_that_the_caller_kept_is_sent() -> None:
@@ -193,7 +195,7 @@ def test_answers_in_json() -> None:
 
 def test_reasoning_effort_is_a_thinking_level() -> None:
     """It joins a thinkingConfig given besides, which wins, in either order."""
-    assert config(reasoning_effort="low") == {"thinkingConfig": {"thinkingLevel": "LOW"}}
+    assert config(reasoning_effort="low") == {"thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": True}}
     both = {"thinkingLevel": "HIGH", "includeThoughts": True}
     assert config(reasoning_effort="low", thinkingConfig=both) == {"thinkingConfig": both}
     assert config(thinkingConfig=both, reasoning_effort="low") == {"thinkingConfig": both}

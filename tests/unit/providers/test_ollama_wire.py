@@ -31,7 +31,7 @@ def stream(*lines: Any) -> list[Delta]:
         ({"role": "developer", "content": "Hi"}, {"role": "system", "content": "Hi"}),
         (
             {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
-            {"content": "ab"},
+            {"content": "a\n\nb"},
         ),
         ({"role": "user", "content": [{"type": "image_url", "image_url": "data:;base64,aGk="}]}, {"images": ["aGk="]}),
         (
