@@ -11,7 +11,7 @@ from flyllm.errors import ParseError
 from flyllm.providers import anthropic_body, anthropic_wire
 from flyllm.providers.base import Completion, ProviderRequest
 from flyllm.providers.payload import count, dicts, text_of
-from flyllm.providers.stainless import StainlessAdapter, environment_headers
+from flyllm.providers.stainless import TELEMETRY, StainlessAdapter, environment_headers
 from flyllm.providers.streaming import EventReader, drain
 from flyllm.providers.transport import exchange
 from flyllm.types import ModelInfo
@@ -86,7 +86,7 @@ class AnthropicMessages(StainlessAdapter):
         settings, key = self.settings, self.settings.api_key.reveal()
         foreign = not settings.base_url.startswith(settings.spec.root)
         return {
-            **dict.fromkeys(environment_headers("ANTHROPIC_CUSTOM_HEADERS"), anthropic.omit),
+            **dict.fromkeys((*TELEMETRY, *environment_headers("ANTHROPIC_CUSTOM_HEADERS")), anthropic.omit),
             "anthropic-version": API_VERSION,
             "x-api-key": key or anthropic.omit,
             # The SDK sends the key as a Bearer token, and some servers of this wire want it so, others in x-api-key:

@@ -29,6 +29,8 @@ LINE = "flyllm_line"
 
 Headers = list[tuple[bytes, bytes]]
 
+_REPLY = "flyllm_reply"
+
 _CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 _GULP = 64 * 1024
 
@@ -63,8 +65,9 @@ class BoundedTransport:
 
     def response(self, reply: "Reply") -> Any:
         """Return `reply` as a response of httpx's."""
+        known = {**reply.extensions, _REPLY: reply}
         return self._response(
-            status_code=reply.status_code, headers=reply.fields, stream=reply.stream, extensions=reply.extensions
+            status_code=reply.status_code, headers=reply.fields, stream=reply.stream, extensions=known
         )
 
     def url_of(self, url: Any) -> Any:
@@ -145,6 +148,12 @@ class Reply:
     def close(self) -> None:
         """Give the connection back."""
         self.stream.close()
+
+
+def headers_of(response: Any) -> Mapping[str, str]:
+    """Return the headers of a reply, or of a response that was made of one: a lookup in httpx's walks over them all."""
+    headers: Mapping[str, str] = response.extensions.get(_REPLY, response).headers
+    return headers
 
 
 class Body:

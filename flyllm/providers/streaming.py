@@ -1,13 +1,13 @@
 """An open streamed reply as a `DeltaStream`: bytes in, deltas out, the connection given back or cut."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from flyllm.errors import APIError, ParseError, RequestError
 from flyllm.providers.base import Delta, ProviderSettings
-from flyllm.providers.bounded_http import LINE
+from flyllm.providers.bounded_http import LINE, headers_of
 from flyllm.providers.failures import in_band_error, request_id
 from flyllm.providers.line import Line
 from flyllm.providers.payload import decode
@@ -42,8 +42,8 @@ class EventStream:
         self._response = response
         self._line: Line = response.extensions[LINE]
         self._finished = False
-        self.headers: Mapping[str, str] = response.headers
-        self.request_id = request_id(response.headers)
+        self.headers = headers_of(response)
+        self.request_id = request_id(self.headers)
         try:
             exchange(settings, lambda: _require(media_type, response))
         except BaseException:
@@ -88,7 +88,8 @@ def drain(rest: Iterable[object], response: Any) -> None:
 
     Only where the body has an end of its own: a body that lasts until the connection closes cannot be reused.
     """
-    if "chunked" in response.headers.get("transfer-encoding", "") or "content-length" in response.headers:
+    headers = headers_of(response)
+    if "chunked" in headers.get("transfer-encoding", "") or "content-length" in headers:
         response.extensions[LINE].limit(AFTERMATH)
         with suppress(Exception):
             for _ in rest:
@@ -101,11 +102,12 @@ def unfinished(terminal: str) -> RequestError:
 
 
 def _require(media_type: str, response: Any) -> None:
-    content_type = response.headers.get("content-type", "")
+    headers = headers_of(response)
+    content_type = headers.get("content-type", "")
     if media_type in content_type.lower():
         return
     content = response.read()
     body = decode(content, content_type)
     if "error" in body or "error" in (body.get("type"), body.get("object")) or isinstance(body.get("message"), str):
-        raise in_band_error(body, response.headers)
+        raise in_band_error(body, headers)
     raise ParseError(f"expected a stream of events, the provider sent {content_type or 'no content type'}")
