@@ -22,8 +22,9 @@ demo: $(STAMP)  ## Ten simulated providers, a batch over all of them, one failin
 test: $(STAMP)  ## The whole test suite
 	$(BIN)/python -m pytest -n 6 --dist worksteal  # most of it waits: for timeouts, which no faster machine shortens
 
-bench: $(STAMP)  ## What goodput and faults cost, against the computed optimum: about 15 minutes; ARGS=--quick: 2
-	$(BIN)/python -m benchmarks.goodput --json build/goodput.json $(ARGS)
+bench: $(STAMP)  ## What flyllm costs, beside the SDKs by hand and its promises: about an hour; ARGS=--quick: 15
+	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.page
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts
 	$(BIN)/ruff check .

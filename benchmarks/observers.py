@@ -11,10 +11,12 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from benchmarks.about import about, write_json
 from flyllm.errors import MissingDependencyError
 from flyllm.observability.budget import Budget
 from flyllm.observability.debug_files import DebugFiles
@@ -150,10 +152,15 @@ def _sinks(folder: str) -> dict[str, Sinks]:
     return {"": Sinks([], []), **alone, **together}
 
 
-def _row(name: str, rounds: Sequence[Cost], bare: Cost) -> str:
+def _figures(name: str, rounds: Sequence[Cost], bare: Cost) -> dict[str, Any]:
     whole = [each.whole - bare.whole for each in rounds]
     own = median(each.own for each in rounds) - bare.own
-    return f"{name:24} {median(whole):11.1f} {min(whole):7.1f} {max(whole):7.1f} {own:8.1f}"
+    return {"name": name, "micros": median(whole), "least": min(whole), "most": max(whole), "own": own}
+
+
+def _row(name: str, rounds: Sequence[Cost], bare: Cost) -> str:
+    found = _figures(name, rounds, bare)
+    return "{name:24} {micros:11.1f} {least:7.1f} {most:7.1f} {own:8.1f}".format(**found)
 
 
 def main() -> None:
@@ -161,18 +168,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.observers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--requests", type=int, default=2000, help="per observer and round, 3000 at most")
+    parser.add_argument("--quick", action="store_true", help="three rounds: to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
     options = parser.parse_args()
+    count = 3 if options.quick else options.rounds
     with tempfile.TemporaryDirectory() as folder:
         sinks = _sinks(folder)
         rounds: dict[str, list[Cost]] = {name: [] for name in sinks}
-        for _ in range(options.rounds + 1):
+        for _ in range(count + 1):
             for name, each in sinks.items():
                 rounds[name].append(_micros(each, min(options.requests, 3000)))
     nothing = rounds.pop("")[1:]
     bare = Cost(median(each.whole for each in nothing), median(each.own for each in nothing))
     print(f"{'us per request':24} {'all threads':>11} {'least':>7} {'most':>7} {'its own':>8}")
+    rounds = {name: figures[1:] for name, figures in rounds.items()}  # the first round fills caches
     for name, figures in rounds.items():
-        print(_row(name, figures[1:], bare))  # the first round fills caches
+        print(_row(name, figures, bare))
+    found = [_figures(name, figures, bare) for name, figures in rounds.items()]
+    write_json(options.json, {**about(quick=options.quick), "rows": found})
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import logging
 from pathlib import Path
 
 from benchmarks.batches.plan import FULL, QUICK, Plan
-from benchmarks.batches.processes import server
 from benchmarks.batches.report import LEGEND, as_json, head, line, server_line
 from benchmarks.batches.rows import HTTP_DELAY, Row, memory_rows, processor_row, wall_row, walls
 from benchmarks.batches.wall import DELAY, Walls, warm_up
+from benchmarks.processes import server
 
 
 def _arguments() -> argparse.Namespace:
@@ -22,13 +22,14 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(plan: Plan) -> tuple[list[Row], list[Walls]]:
     rows, found = [], []
-    with server(DELAY, HTTP_DELAY) as providers:
+    slow, fast = f"openai:{DELAY}", f"openai:{HTTP_DELAY}"
+    with server(slow, fast) as providers:
         urls = providers.hear()
-        warm_up(urls[str(HTTP_DELAY)])
-        for one in walls(plan, providers, urls[str(DELAY)]):
+        warm_up(urls[fast])
+        for one in walls(plan, providers, urls[slow]):
             found.append(one)
             rows.append(_shown(wall_row(one)))
-        rows.extend(map(_shown, memory_rows(plan, urls[str(HTTP_DELAY)])))
+        rows.extend(map(_shown, memory_rows(plan, urls[fast])))
     rows.append(_shown(processor_row(plan)))
     return rows, found
 

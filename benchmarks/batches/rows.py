@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.batches.plan import Plan
-from benchmarks.batches.processes import Child
 from benchmarks.batches.resident import IS_TOLD
 from benchmarks.batches.wall import Walls, measure_walls
+from benchmarks.processes import Child
 
 WALL_BARS = {32: 0.95, 128: 0.90, 256: 0.85}
 MOST_GROWTH = 30.0

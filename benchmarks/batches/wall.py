@@ -8,10 +8,10 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
-from benchmarks.batches.bare import bare_wall
-from benchmarks.batches.processes import Child
+from benchmarks.bare import bare_wall
 from benchmarks.batches.ways import Way, by_flyllm, by_own_clients, by_shared_client
-from benchmarks.goodput.machine import Load
+from benchmarks.machine import Load
+from benchmarks.processes import Child
 
 DELAY = 0.1
 """Seconds in which the server answers."""
@@ -100,7 +100,7 @@ def _round(url: str, prompts: Sequence[str], workers: int, number: int) -> Round
 
 
 def _run(way: Way, url: str, prompts: Sequence[str], workers: int) -> Taken:
-    with way(url, workers) as run:
+    with way(url, workers, "openai") as run:
         gc.collect()  # the garbage of the other ways
         began, cpu = perf_counter(), process_time()
         run(prompts)

@@ -1,4 +1,4 @@
-"""The ways of asking for many answers: a batch of flyllm's, and what people write by hand around the openai SDK."""
+"""The ways of asking for many answers: a batch of flyllm's, and what people write by hand around the SDKs."""
 
 import ssl
 import threading
@@ -8,31 +8,29 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import Any
 
-import httpx2
-import openai
-
+from benchmarks.sdks import KEY, MODEL, SDKS, Pool
 from flyllm import LLMManager
 
-MODEL = "some-model"
-KEY = "k-0123456789"
+SHARD = 8
+"""Threads that share a client where there are several."""
 
 Run = Callable[[Sequence[str]], None]
 """Has all prompts answered; raises if one was not."""
 
-Way = Callable[[str, int], AbstractContextManager[Run]]
-"""Makes itself ready for the server at a URL and so many threads."""
+Way = Callable[[str, int, str], AbstractContextManager[Run]]
+"""Makes itself ready for the server at a URL, so many threads, and a provider."""
 
 
-def manager_of(url: str, workers: int) -> LLMManager:
+def manager_of(url: str, workers: int, provider: str = "openai") -> LLMManager:
     """Return a manager over the server at `url`, whose one instance bears `workers` requests at once."""
     builder = LLMManager.builder().max_workers(workers)
-    return builder.add_instance("openai", MODEL, KEY, endpoint=url, max_concurrency=workers).build()
+    return builder.add_instance(provider, MODEL, KEY, endpoint=url, max_concurrency=workers).build()
 
 
 @contextmanager
-def by_flyllm(url: str, workers: int) -> Iterator[Run]:
+def by_flyllm(url: str, workers: int, provider: str = "openai") -> Iterator[Run]:
     """A batch."""
-    with manager_of(url, workers) as manager:
+    with manager_of(url, workers, provider) as manager:
         manager.warm()
 
         def run(prompts: Sequence[str]) -> None:
@@ -44,46 +42,52 @@ def by_flyllm(url: str, workers: int) -> Iterator[Run]:
 
 
 @contextmanager
-def by_shared_client(url: str, workers: int) -> Iterator[Run]:
+def by_shared_client(url: str, workers: int, provider: str = "openai") -> Iterator[Run]:
     """The SDK's typed calls from threads that share one client, whose pool is large enough for them."""
-    with _client(url, workers) as client:
+    sdk = SDKS[provider]
+    with sdk.open(url, Pool(workers)) as client:
 
         def run(prompts: Sequence[str]) -> None:
             with ThreadPoolExecutor(workers) as pool:
-                for text in pool.map(lambda prompt: _ask(client, prompt), prompts):
+                for text, _ in pool.map(lambda prompt: sdk.ask(client, prompt), prompts):
                     _check(text)
 
         yield run
 
 
 @contextmanager
-def by_own_clients(url: str, workers: int) -> Iterator[Run]:
-    """The same with a client for each thread."""
-    with ExitStack() as stack:
-        context = ssl.create_default_context()  # reading the roots is most of what a client costs to make
-        clients = [stack.enter_context(_client(url, 1, context)) for _ in range(workers)]
-
-        def run(prompts: Sequence[str]) -> None:
-            free: SimpleQueue[openai.OpenAI] = SimpleQueue()
-            for client in clients:
-                free.put(client)
-            mine = threading.local()
-            with ThreadPoolExecutor(workers, initializer=lambda: setattr(mine, "client", free.get())) as pool:
-                for text in pool.map(lambda prompt: _ask(mine.client, prompt), prompts):
-                    _check(text)
-
+def by_sharded_clients(url: str, workers: int, provider: str = "openai") -> Iterator[Run]:
+    """The same with a client for every `SHARD` threads."""
+    with _clients(url, workers, SHARD, provider) as run:
         yield run
 
 
-def _client(url: str, connections: int, verify: Any = True) -> openai.OpenAI:
-    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-    http = openai.DefaultHttpxClient(limits=limits, verify=verify)
-    return openai.OpenAI(api_key=KEY, base_url=url + "/v1", max_retries=0, http_client=http)
+@contextmanager
+def by_own_clients(url: str, workers: int, provider: str = "openai") -> Iterator[Run]:
+    """The same with a client for each thread."""
+    with _clients(url, workers, 1, provider) as run:
+        yield run
 
 
-def _ask(client: openai.OpenAI, prompt: str) -> str | None:
-    answer = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": prompt}])
-    return answer.choices[0].message.content
+@contextmanager
+def _clients(url: str, workers: int, threads: int, provider: str) -> Iterator[Run]:
+    """One client for so many `threads`, each with room for as many connections."""
+    sdk = SDKS[provider]
+    with ExitStack() as stack:
+        context = ssl.create_default_context()  # reading the roots is most of what a client costs to make
+        pool = Pool(threads, context)
+        clients = [stack.enter_context(sdk.open(url, pool)) for _ in range(-(-workers // threads))]
+
+        def run(prompts: Sequence[str]) -> None:
+            free: SimpleQueue[Any] = SimpleQueue()
+            for number in range(workers):
+                free.put(clients[number // threads])
+            mine = threading.local()
+            with ThreadPoolExecutor(workers, initializer=lambda: setattr(mine, "client", free.get())) as pool:
+                for text, _ in pool.map(lambda prompt: sdk.ask(mine.client, prompt), prompts):
+                    _check(text)
+
+        yield run
 
 
 def _check(text: str | None) -> None:

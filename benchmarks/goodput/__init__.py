@@ -1,4 +1,4 @@
 """Goodput under faults: what flyllm achieves, as a ratio to the computed optimum, over real SDKs and sockets.
 
-`make bench`, or `python -m benchmarks.goodput --help`. What the figures mean: docs/benchmarks.md.
+`python -m benchmarks.goodput --help`. What the figures mean: docs/benchmarks.md.
 """

@@ -1,4 +1,4 @@
-"""Command line of the goodput bench: `python -m benchmarks.goodput`, or `make bench`."""
+"""Command line of the goodput bench: `python -m benchmarks.goodput`."""
 
 import argparse
 import json

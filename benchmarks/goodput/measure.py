@@ -10,10 +10,10 @@ from typing import Any
 from benchmarks.goodput.client import BenchManager, open_manager
 from benchmarks.goodput.clock import ScaledClock
 from benchmarks.goodput.control import ServerProcess
-from benchmarks.goodput.machine import Load
 from benchmarks.goodput.runners import RUNNERS, Outcome, percentile
 from benchmarks.goodput.scenario import Scenario
 from benchmarks.goodput.server.answers import answer_text
+from benchmarks.machine import Load
 
 _AFTER_WARMING = 3600.0
 """Seconds by which the clock is advanced after warming up, so that nothing remembered of it counts."""

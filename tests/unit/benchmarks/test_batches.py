@@ -2,15 +2,15 @@
 
 import pytest
 
-from benchmarks.batches.bare import bare_wall
+from benchmarks.bare import bare_wall
 from benchmarks.batches.measured import flow, queued
 from benchmarks.batches.plan import FULL
-from benchmarks.batches.processes import Child, server
 from benchmarks.batches.report import as_json, head, line, server_line
 from benchmarks.batches.resident import IS_TOLD
 from benchmarks.batches.rows import Row, wall_row
-from benchmarks.batches.server.port import is_whole
 from benchmarks.batches.wall import DELAY, WAYS, Taken, Walls, measure_walls
+from benchmarks.processes import Child, server
+from benchmarks.server.port import is_whole
 
 SERVED = {"answered": 600, "connections": 96, "cpu": 0.5, "late": 0.001, "latest": 0.004}
 
@@ -68,8 +68,8 @@ def test_the_server_knows_a_whole_request_from_a_part_of_one():
 
 
 def test_every_way_has_the_same_requests_answered():
-    with server(0.0) as process:
-        url = process.hear()["0.0"]
+    with server("openai:0") as process:
+        url = process.hear()["openai:0"]
         found = measure_walls(process, url, requests=12, workers=3, rounds=1)
         assert found.server["answered"] == 12 * len(WAYS)
         bare_wall(url, 5, 2)

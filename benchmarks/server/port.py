@@ -1,7 +1,8 @@
-"""One connection of a client: every whole request is answered with the same bytes after the same time."""
+"""One connection of a client: every whole request is answered with recorded bytes after the same time."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 _LENGTH = b"content-length:"
@@ -38,7 +39,7 @@ class Tally:
 class Connection(asyncio.Protocol):
     """A client's connection; it may send its next request once it has the answer."""
 
-    def __init__(self, answer: bytes, delay: float, tally: Tally) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes], delay: float, tally: Tally) -> None:
         self._answer, self._delay, self._tally = answer, delay, tally
         self._loop = asyncio.get_running_loop()
         self._received = b""
@@ -50,14 +51,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if is_whole(self._received):
-            self._received = b""
+            answer, self._received = self._answer(self._received), b""
             due = self._loop.time() + self._delay
-            self._loop.call_at(due, self._send, due)
+            if self._delay:
+                self._loop.call_at(due, self._send, answer, due)
+            else:
+                self._send(answer, due)
 
-    def _send(self, due: float) -> None:
+    def _send(self, answer: bytes, due: float) -> None:
         if not self._transport.is_closing():
             self._tally.answered(self._loop.time() - due)
-            self._transport.write(self._answer)
+            self._transport.write(answer)
 
 
 def is_whole(received: bytes) -> bool:

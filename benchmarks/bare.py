@@ -7,7 +7,10 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 _BODY = json.dumps({"model": "some-model", "messages": [{"role": "user", "content": "Hi"}]}).encode()
-_HEAD = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-length: {len(_BODY)}\r\n\r\n".encode()
+_HEAD = (
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer k\r\n"
+    f"content-type: application/json\r\ncontent-length: {len(_BODY)}\r\n\r\n"
+).encode()
 
 
 def bare_wall(url: str, requests: int, connections: int) -> float:

@@ -1,4 +1,4 @@
-"""The bench's end of its other processes: the server, and those whose memory is measured."""
+"""The bench's end of its other processes: the server, peers, and those whose memory or start is measured."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from typing import Any, Self
 class Child:
     """`python -m module arguments` that says JSON, a line each. A context manager, at whose end its input ends."""
 
-    def __init__(self, module: str, *arguments: object) -> None:
-        command = [sys.executable, "-m", module, *map(str, arguments)]
+    def __init__(self, module: str, *arguments: object, python: str = sys.executable) -> None:
+        command = [python, "-m", module, *map(str, arguments)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
     def hear(self) -> dict[str, Any]:
@@ -27,9 +27,9 @@ class Child:
         heard: dict[str, Any] = json.loads(line)
         return heard
 
-    def ask(self) -> dict[str, Any]:
-        """Have it say something, and return that."""
-        print(file=self._process.stdin, flush=True)
+    def ask(self, what: object = "") -> dict[str, Any]:
+        """Have it say something, to a line that says `what`, and return that."""
+        print(what, file=self._process.stdin, flush=True)
         return self.hear()
 
     def __enter__(self) -> Self:
@@ -45,6 +45,9 @@ class Child:
         self._process.stdout.close()  # type: ignore[union-attr]
 
 
-def server(*delays: float) -> Child:
-    """Return the server; it says the address by each of `delays` (seconds, as text), and asked, what it did since."""
-    return Child("benchmarks.batches.server", *delays)
+def server(*places: str) -> Child:
+    """Return the server of `places`, each `provider:seconds` until its answers.
+
+    It says the address by each of them, and asked, what it did since.
+    """
+    return Child("benchmarks.server", *places)

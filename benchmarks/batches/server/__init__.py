@@ -1,1 +1,0 @@
-"""A provider that answers every request after the same time, as a process of its own."""

@@ -1,0 +1,1 @@
+"""The figures on the documentation's page, from the benches' JSON: `python -m benchmarks.page`."""
