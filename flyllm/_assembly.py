@@ -66,6 +66,7 @@ class Runtime:
     scope: Scope
     numbers: "itertools.count[int]"
     adapters: dict[int, LazyProvider]
+    names: set[str]
 
     def add(self, config: InstanceConfig) -> int:
         """Make an instance of `config`, open it for requests, and return its id."""
@@ -96,8 +97,9 @@ class Runtime:
     def _name(self, number: int, config: InstanceConfig) -> str:
         """Return a name of its own also for the second key of one model, so that ledger and logs tell them apart."""
         name = f"{config.provider}/{config.model}"
-        taken = any(snapshot.name == name for snapshot in self.pool.snapshots())
-        return config.name or (f"{name}#{number}" if taken else name)
+        name = config.name or (f"{name}#{number}" if name in self.names else name)
+        self.names.add(name)
+        return name
 
 
 def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clock | None = None) -> Runtime:
@@ -134,6 +136,7 @@ def assemble(config: ManagerConfig, observers: Sequence[object] = (), clock: Clo
         scope=scope,
         numbers=itertools.count(),
         adapters={},
+        names=set(),
     )
     for instance in config.instances:
         runtime.add(instance)

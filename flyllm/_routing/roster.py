@@ -1,17 +1,22 @@
-"""All instances, and who of them may take a request: the questions, nothing is changed.
+"""All instances, and who of them may take a request. Asked for every request, so who is open is kept, not looked for.
 
 An instance is *up* while its breaker is closed, and *open* while it is up, has a place free and neither a limit nor a
-cool-down is in the way. Guarded by the pool's lock.
+cool-down is in the way. Between two events of an instance only time opens it, at a moment that is known. Guarded by
+the pool's lock.
 """
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Sequence
+from operator import attrgetter
 
 from flyllm._routing.instance import Demand, InstanceState
 from flyllm._routing.route import Route
 
 NOTHING = Demand()
 """What every attempt takes at least."""
+
+_ID = attrgetter("id")
 
 
 class Roster:
@@ -20,19 +25,41 @@ class Roster:
     `down` are the enabled ones whose breaker is not closed; `counts_tokens` says that a limit on tokens is declared.
     """
 
-    __slots__ = ("_tiers", "_up", "counts_tokens", "down", "states")
+    __slots__ = ("_next", "_open", "_priorities", "_resting", "_shown", "_up", "counts_tokens", "down", "states")
 
     def __init__(self) -> None:
         self.states: dict[int, InstanceState] = {}
         self.sort()
 
+    def add(self, state: InstanceState) -> None:
+        """Take an instance in."""
+        self.states[state.id] = state
+        self._include(state)
+
     def sort(self) -> None:
-        """Take in that instances came, went, failed or recovered."""
-        enabled = [s for s in self.states.values() if s.enabled]
-        self._up = [s for s in enabled if s.breaker.closed]
-        self.down = [s for s in enabled if not s.breaker.closed]
-        self.counts_tokens = any(s.instance.tpm is not None for s in enabled)
-        self._tiers = len({s.instance.priority for s in enabled}) > 1
+        """Take in that instances were opened or closed, failed or recovered."""
+        self._up: list[InstanceState] = []
+        self.down: list[InstanceState] = []
+        self.counts_tokens = False
+        self._priorities: set[int] = set()
+        self._open: list[InstanceState] = []  # by id
+        self._shown: tuple[InstanceState, ...] | None = None  # the same, once it was asked for
+        self._resting: dict[InstanceState, float] = {}  # those that lack nothing but time, and until when
+        self._next = math.inf  # not later than the first of these moments
+        for state in self.states.values():
+            state.open = False
+            self._include(state)
+
+    def follow(self, state: InstanceState, now: float) -> None:
+        """Take in that a place at an instance that is up was taken or given back."""
+        opens = state.ready_at(NOTHING, now) if state.has_room else math.inf
+        if (opens <= now) is not state.open:
+            self._turn(state)
+        if now < opens < math.inf:
+            self._resting[state] = opens
+            self._next = min(self._next, opens)
+        elif self._resting:
+            self._resting.pop(state, None)
 
     def eligible(self, route: Route) -> list[InstanceState]:
         """Return the instances that may serve `route`, whether or not they can just now."""
@@ -40,6 +67,8 @@ class Roster:
 
     def served(self, route: Route) -> bool:
         """Whether an instance that is up may serve `route`."""
+        if route.task is None and not route.restricted:
+            return bool(self._up)
         return any(_may_serve(s, route) for s in self._up)
 
     def fresh(self, route: Route, now: float) -> list[InstanceState]:
@@ -50,23 +79,26 @@ class Roster:
             if s.id not in route.tried and _may_serve(s, route) and s.ready_at(route.demand, now) <= now
         ]
 
-    def open(self, now: float) -> list[InstanceState]:
-        """Return the instances that can take some attempt now."""
-        free = [s for s in self._up if s.in_flight < s.ceiling.limit and s.cool_until <= now]
-        return [s for s in free if not s.limited or s.ready_at(NOTHING, now) <= now]
+    def open(self, now: float) -> tuple[InstanceState, ...]:
+        """Return the instances that can take some attempt now, by id: the same tuple while they are the same."""
+        if now >= self._next:
+            self._rested(now)
+        if self._shown is None:
+            self._shown = tuple(self._open)
+        return self._shown
 
-    def free(self, route: Route, candidates: list[InstanceState], now: float) -> list[InstanceState]:
-        """Return the `candidates`, all open, that can take `route` now, of the best tier that has any."""
-        able = candidates
+    def free(self, route: Route, now: float) -> Sequence[InstanceState]:
+        """Return the instances that can take `route` now, of the best tier that has any."""
+        able: Sequence[InstanceState] = self.open(now)
         if route.task is not None or route.restricted:
             able = [s for s in able if _may_serve(s, route)]
         if self.counts_tokens:
-            able = [s for s in able if s.ready_at(route.demand, now) <= now]
+            able = [s for s in able if s.instance.tpm is None or s.ready_at(route.demand, now) <= now]
         if route.tried:
             able = self._untried(route, able, now)
         if route.avoided is not None:
             able = [s for s in able if s.provider != route.avoided] or able
-        if self._tiers and len(able) > 1:
+        if len(self._priorities) > 1 and len(able) > 1:
             tier = min(s.instance.priority for s in able)
             able = [s for s in able if s.instance.priority == tier]
         return able
@@ -101,9 +133,9 @@ class Roster:
 
     def changes(self, demands: set[Demand], now: float) -> list[float]:
         """Return the times, past ones among them, at which an instance may open to requests of such `demands`."""
-        times: list[float] = []
-        waiting = [s for s in self._up if s.limited or s.cool_until > now]
-        for state in (*waiting, *self.down):
+        times = list(self._resting.values())
+        counted = [s for s in self._up if s.instance.tpm is not None] if self.counts_tokens else []
+        for state in (*counted, *self.down):
             for demand in demands if state.instance.tpm is not None else (NOTHING,):
                 times += self._openings(state, demand, now)
         return times
@@ -114,10 +146,37 @@ class Roster:
         ready = state.ready_at(demand, now)
         return ready if state.breaker.closed else max(ready, state.breaker.ready_at(alone=alone))
 
+    def _include(self, state: InstanceState) -> None:
+        if not state.enabled:
+            return
+        self.counts_tokens |= state.instance.tpm is not None
+        self._priorities.add(state.instance.priority)
+        if state.breaker.closed:
+            self._up.append(state)
+            self.follow(state, -math.inf)
+        else:
+            self.down.append(state)
+
+    def _turn(self, state: InstanceState) -> None:
+        """Put an instance among the open ones, or take it out."""
+        state.open = not state.open
+        self._shown = None
+        if state.open:
+            insort(self._open, state, key=_ID)
+        else:
+            del self._open[bisect_left(self._open, state.id, key=_ID)]
+
+    def _rested(self, now: float) -> None:
+        """Open those whose time has come."""
+        ready = [state for state, opens in self._resting.items() if opens <= now]
+        for state in ready:
+            self.follow(state, now)
+        self._next = min(self._resting.values(), default=math.inf)
+
     def _openings(self, state: InstanceState, demand: Demand, now: float) -> list[float]:
         return [self.opens_at(state, demand, now, alone=alone) for alone in (False, True)]
 
-    def _untried(self, route: Route, able: list[InstanceState], now: float) -> list[InstanceState]:
+    def _untried(self, route: Route, able: Sequence[InstanceState], now: float) -> Sequence[InstanceState]:
         """Keep the untried ones; where there is none, all, unless an untried one lacks nothing but a place."""
         untried = [s for s in able if s.id not in route.tried]
         return untried or ([] if self.fresh(route, now) else able)

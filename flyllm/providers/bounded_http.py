@@ -1,19 +1,20 @@
 """An HTTP transport (the `transport` of an httpx or httpx2 client) whose answers end in time and have a size.
 
-What httpx's own does, over httpcore's connection pool, with our network below (`sockets`) and bodies counted and
-unpacked here: httpx unpacks 64 KiB into 64 MiB at one go, and reads until the memory is full.
+What httpx's own does, over connections of ours (`connections`, `http11`), with bodies counted and unpacked here: httpx
+unpacks 64 KiB into 64 MiB at one go, and reads until the memory is full.
 """
 
-import importlib
+import ssl
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from flyllm.errors import ParseError, RequestError
+from flyllm.providers.broken import BROKEN
+from flyllm.providers.connections import Connections, Origin
+from flyllm.providers.http11 import Exchange, Headers, whole
 from flyllm.providers.line import Line
-from flyllm.providers.pools import Lane, Pools
-from flyllm.providers.sockets import Backend, Sending
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer, unpacked, after which it is taken for broken."""
@@ -27,28 +28,23 @@ PACKINGS = "gzip"
 LINE = "flyllm_line"
 """Under this name a response's `extensions` hold its `Line`."""
 
-Headers = list[tuple[bytes, bytes]]
-
 _REPLY = "flyllm_reply"
 
-_CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 _GULP = 64 * 1024
 
 
+class Address(NamedTuple):
+    """A URL as it is needed to send to it."""
+
+    origin: Origin
+    target: bytes
+
+
 class BoundedTransport:
-    """So many `connections`. `options` are further ones of httpcore's `ConnectionPool`."""
+    """Keeps `most` idle connections for `seconds`; encrypts by `tls`."""
 
-    def __init__(self, httpx: ModuleType, connections: int, **options: Any) -> None:
-        core = importlib.import_module(_CORES[httpx.__name__])
-
-        def pool(size: int) -> Any:
-            return core.ConnectionPool(
-                network_backend=Backend(core), max_connections=size, max_keepalive_connections=size, **options
-            )
-
-        self._pools = Pools(pool, connections)
-        self._broken = (core.ReadError, core.WriteError, core.RemoteProtocolError)
-        self._request, self._url, self._response = core.Request, core.URL, httpx.Response
+    def __init__(self, httpx: ModuleType, tls: ssl.SSLContext, most: int, seconds: float) -> None:
+        self._connections, self._response = Connections(tls, most, seconds), httpx.Response
         # httpx checks the class, and there are two of them.
         self._body = type("Body", (Body, httpx.SyncByteStream), {})
 
@@ -60,55 +56,67 @@ class BoundedTransport:
 
     def handle_request(self, request: Any) -> Any:
         """Send a `request` of httpx's and return the answer, its body unread."""
-        url = self.url_of(request.url)
-        return self.response(self.send(request.method, url, request.headers.raw, request.stream, request.extensions))
+        address, content = address_of(request.url), request.stream
+        return self.response(self.send(request.method, address, request.headers.raw, content, request.extensions))
 
     def response(self, reply: "Reply") -> Any:
         """Return `reply` as a response of httpx's."""
-        known = {**reply.extensions, _REPLY: reply}
-        return self._response(
-            status_code=reply.status_code, headers=reply.fields, stream=reply.stream, extensions=known
-        )
+        known, status = {**reply.extensions, _REPLY: reply}, reply.status_code
+        return self._response(status_code=status, headers=reply.fields, stream=reply.stream, extensions=known)
 
-    def url_of(self, url: Any) -> Any:
-        """Return a URL of httpx's as `send` takes it."""
-        return self._url(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-    def send(self, method: str, url: Any, headers: Headers, content: Any, extensions: Mapping[str, Any]) -> "Reply":
+    def send(
+        self, method: str, address: Address, headers: Headers, content: Any, extensions: Mapping[str, Any]
+    ) -> "Reply":
         """Send a request and return the answer, its body unread. All of it must come within the read timeout.
 
-        `content` is bytes or a stream of them. The timeouts, as httpx has them, are in the `extensions`.
+        `content` is bytes or a stream of them, whose length `headers` tell. The timeouts, as httpx has them, are in the
+        `extensions`.
         """
         seconds = extensions.get("timeout", {})
-        line, lane = Line(seconds.get("read")), self._pools.enter()
-        # But for those of single operations, of which each may take what the line has left.
-        extensions = {**extensions, "timeout": {**seconds, "read": None, "write": None}}
+        line = Line(seconds.get("read"))
         try:
             line.enter()
-            with Sending(line):
-                request = self._request(method, url, headers=headers, content=content, extensions=extensions)
-                reply = self._reply(lane.pool, request, line)
-        except BaseException:
+            stream = self._connections.take(address.origin, line, seconds.get("connect"))
+            exchange = Exchange(stream)
+            try:
+                exchange.run(method.encode(), address.target, headers, whole(content))
+            except BaseException:
+                stream.close()
+                raise
+        except BROKEN as exc:
             line.release()
-            lane.leave()
-            raise
-        line.answered()
-        fields, length, packing = _framing(reply.headers)
-        body = self._body(reply.stream, line, lane, length, packing)
-        return Reply(reply.status, fields, body, {**reply.extensions, LINE: line})
-
-    def close(self) -> None:
-        """Close all connections, also those that others are using."""
-        self._pools.close()
-
-    def _reply(self, pool: Any, request: Any, line: Line) -> Any:
-        try:
-            return pool.handle_request(request)
-        except self._broken as exc:
             if not line.reused or line.head:
                 raise
             broken = f"the kept connection broke: {type(exc).__name__}: {exc}"
+        except BaseException:
+            line.release()
+            raise
+        else:
+            return self._reply(exchange, line, address.origin)
         raise RequestError(broken, stale=True)
+
+    def close(self) -> None:
+        """Close all connections, also those that others are using."""
+        self._connections.close()
+
+    def _reply(self, exchange: Exchange, line: Line, origin: Origin) -> "Reply":
+        line.answered()
+        fields, length, packing = _framing(exchange.fields)
+
+        def leave() -> None:
+            stream, usable = exchange.finish()
+            if stream is not None and usable:
+                self._connections.give(origin, stream)
+            elif stream is not None:
+                stream.close()
+
+        return Reply(exchange.status, fields, self._body(exchange, line, leave, length, packing), {LINE: line})
+
+
+def address_of(url: Any) -> Address:
+    """Return a URL of httpx's as an address."""
+    tls = url.raw_scheme == b"https"
+    return Address(Origin(url.raw_host.decode("ascii"), url.port or (443 if tls else 80), tls), url.raw_path)
 
 
 class Reply:
@@ -159,8 +167,10 @@ def headers_of(response: Any) -> Mapping[str, str]:
 class Body:
     """The body of one answer: unpacked pieces, `MAX_BODY` bytes at most. Closing it gives the connection back."""
 
-    def __init__(self, stream: Any, line: Line, lane: Lane, length: bytes, packing: bytes) -> None:
-        self._stream, self._line, self._lane, self._length, self._packing = stream, line, lane, length, packing
+    def __init__(
+        self, pieces: Iterable[bytes], line: Line, leave: Callable[[], None], length: bytes, packing: bytes
+    ) -> None:
+        self._pieces, self._line, self._leave, self._length, self._packing = pieces, line, leave, length, packing
 
     def __iter__(self) -> Iterator[bytes]:
         if self._length.isdigit() and int(self._length) > MAX_BODY:
@@ -175,13 +185,10 @@ class Body:
     def close(self) -> None:
         """Close; the socket is no longer this exchange's once that begins."""
         self._line.release()
-        try:
-            self._stream.close()
-        finally:
-            self._lane.leave()
+        self._leave()
 
     def _unpacked(self) -> Iterable[bytes]:
-        pieces: Iterable[bytes] = self._stream
+        pieces = self._pieces
         if self._packing in (b"", b"identity"):
             return pieces
         if self._packing in (b"gzip", b"x-gzip", b"deflate"):

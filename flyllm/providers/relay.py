@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any, ClassVar, Self
 
 from flyllm.providers.base import ProviderSettings
-from flyllm.providers.bounded_http import PACKINGS, Headers
+from flyllm.providers.bounded_http import PACKINGS, Address, address_of
+from flyllm.providers.http11 import Headers
 from flyllm.providers.transport import http_transport, received, remember, timeout
 
 _VERSION = re.compile(r"/v\d+(alpha|beta)?\d*$")
@@ -53,7 +54,7 @@ class Relay:
     def __init__(self, httpx: ModuleType, settings: ProviderSettings, stand_in: bytes, connections: int) -> None:
         self._httpx, self._settings, self._stand_in = httpx, settings, stand_in
         self._transport = http_transport(httpx, connections)
-        self._urls: dict[str, Any] = {}
+        self._addresses: dict[str, Address] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +68,7 @@ class Relay:
         expected = request.headers.get("accept", "")
         reply = self._transport.send(
             request.method,
-            self._url(outgoing.path) if outgoing.path else self._transport.url_of(request.url),
+            self._address(outgoing.path) if outgoing.path else address_of(request.url),
             self._headers(request.headers.raw, outgoing),
             request.stream if outgoing.content is None else outgoing.content,
             {**request.extensions, "timeout": timeout(self._httpx, outgoing.timeout).as_dict()},
@@ -103,10 +104,10 @@ class Relay:
         dropped = {self.key_header.encode(), *(name for name, _ in ours)}
         return [header for header in theirs if header[0].lower() not in dropped] + ours
 
-    def _url(self, path: str) -> Any:
-        if path not in self._urls:
-            self._urls[path] = self._transport.url_of(self._httpx.URL(self._settings.base_url + path))
-        return self._urls[path]
+    def _address(self, path: str) -> Address:
+        if path not in self._addresses:
+            self._addresses[path] = address_of(self._httpx.URL(self._settings.base_url + path))
+        return self._addresses[path]
 
 
 def relayed(outgoing: Outgoing, call: Callable[[], object]) -> Any:

@@ -44,6 +44,7 @@ def tls_context() -> ssl.SSLContext:
 
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
@@ -61,12 +62,7 @@ def http_client(httpx: ModuleType, connections: int) -> Any:
 
 def http_transport(httpx: ModuleType, connections: int) -> BoundedTransport:
     """Return what is below such a client, for an SDK that must have a client of its own."""
-    return BoundedTransport(
-        httpx,
-        connections,
-        ssl_context=tls_context(),
-        keepalive_expiry=KEEPALIVE,
-    )
+    return BoundedTransport(httpx, tls_context(), connections, KEEPALIVE)
 
 
 def timeout(httpx: ModuleType, seconds: float) -> Any:

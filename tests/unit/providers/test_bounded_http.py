@@ -9,7 +9,6 @@ import pytest
 from flyllm.errors import ParseError
 from flyllm.providers.bounded_http import MAX_BODY, PIECE, Body, unpacked
 from flyllm.providers.line import Line
-from flyllm.providers.pools import Lane, Pools
 
 MIB = bytes(1024 * 1024)
 
@@ -19,23 +18,16 @@ class Pieces:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = pieces
-        self.taken = self.closed = 0
+        self.taken = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
             self.taken += 1
             yield piece
 
-    def close(self) -> None:
-        self.closed += 1
-
-
-def lane() -> Lane:
-    return Pools(lambda size: None, 1).enter()
-
 
 def body(pieces: Iterable[bytes], length: bytes = b"", packing: bytes = b"") -> Body:
-    return Body(pieces, Line(), lane(), length, packing)
+    return Body(pieces, Line(), lambda: None, length, packing)
 
 
 def test_a_body_comes_through_as_it_is() -> None:
@@ -111,10 +103,10 @@ def test_a_packing_that_was_not_asked_for_is_an_unreadable_answer() -> None:
 
 def test_closing_gives_the_socket_up_before_the_connection_is_free() -> None:
     """From then on, cutting this exchange could hit another's."""
-    line, source, pools = Line(), Pieces([]), Pools(lambda size: None, 1)
-    body = Body(source, line, pools.enter(), b"", b"")
-    body.close()
+    line = Line()
+    left: list[bool] = []
+    closing = Body([], line, lambda: left.append(line._open), b"", b"")
+    closing.close()
     line.cut(KeyError("late"))
     line.check()
-    assert source.closed == 1
-    assert pools._busy == [0]
+    assert left == [False]

@@ -1,4 +1,4 @@
-"""The network below the HTTP libraries: bounded operations that any thread can end, sockets closed by their users."""
+"""Connections: bounded operations that any thread can end, sockets closed by their users."""
 
 import select
 import shutil
@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpcore
 import pytest
 
 from flyllm.errors import ParseError, RequestError
+from flyllm.providers import sockets
+from flyllm.providers.broken import ConnectError
 from flyllm.providers.line import Line
-from flyllm.providers.sockets import MAX_HEAD, Backend, Sending, Stream
+from flyllm.providers.sockets import MAX_HEAD, Stream
 
 
 @pytest.fixture
@@ -27,8 +28,7 @@ def server() -> Iterator[socket.socket]:
 
 def connect(server: socket.socket, line: Line) -> tuple[Stream, socket.socket]:
     """Both ends of a connection."""
-    with Sending(line):
-        stream = Backend(httpcore).connect_tcp("127.0.0.1", server.getsockname()[1], 5.0)
+    stream = sockets.connect("127.0.0.1", server.getsockname()[1], line, 5.0)
     return stream, server.accept()[0]
 
 
@@ -37,7 +37,7 @@ def test_bytes_go_both_ways(server: socket.socket) -> None:
     line = Line(20.0)
     stream, other = connect(server, line)
     content = bytes(5_000_000)
-    with other, Sending(line):
+    with other:
         reader = threading.Thread(target=lambda: other.sendall(b"%d" % len(read_exactly(other, len(content)))))
         reader.start()
         stream.write(content)
@@ -54,20 +54,11 @@ def read_exactly(sock: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("timeout", [None, 60.0])
-def test_a_read_ends_with_the_exchange(server: socket.socket, timeout: float | None) -> None:
-    """As its timeout, not the library's."""
+def test_a_read_ends_with_the_exchange(server: socket.socket) -> None:
+    """Whatever else comes or does not."""
     stream, other = connect(server, Line(0.1))
     with other, pytest.raises(RequestError, match=r"no answer within the attempt's 0\.1 s"):
-        stream.read(10, timeout)
-    stream.close()
-
-
-def test_the_librarys_own_timeout_holds_where_it_is_shorter(server: socket.socket) -> None:
-    """With its own error."""
-    stream, other = connect(server, Line(60.0))
-    with other, pytest.raises(httpcore.ReadTimeout):
-        stream.read(10, 0.05)
+        stream.read(10)
     stream.close()
 
 
@@ -75,7 +66,7 @@ def test_a_blocked_write_ends_with_the_exchange(server: socket.socket) -> None:
     """A peer that reads nothing holds nobody."""
     line = Line(0.2)
     stream, other = connect(server, line)
-    with other, Sending(line), pytest.raises(RequestError, match="no answer within"):
+    with other, pytest.raises(RequestError, match="no answer within"):
         stream.write(bytes(50_000_000))
     stream.close()
 
@@ -108,16 +99,18 @@ def test_any_thread_ends_a_blocked_read(server: socket.socket, end: str) -> None
     assert not reader.is_alive()
     assert [type(exc) for exc in outcome] == ([KeyError] if end == "cut" else [])
     stream.close()
-    assert stream.get_extra_info("socket").fileno() == -1
+    assert stream._sock.fileno() == -1
     other.close()
 
 
-def test_the_thread_that_writes_next_makes_a_kept_connection_its_own(server: socket.socket) -> None:
-    """The exchange before it cannot cut it any more."""
+def test_a_kept_connection_is_the_next_exchange_s(server: socket.socket) -> None:
+    """The one before cannot cut it any more."""
     first, second = Line(20.0), Line(20.0)
     stream, other = connect(server, first)
     first.release()
-    with other, Sending(second):
+    with other:
+        stream.serve(second)
+        assert second.reused
         stream.write(b"x")
         first.cut(KeyError("too late"))
         other.sendall(b"answer")
@@ -145,17 +138,17 @@ def test_headers_have_a_size(server: socket.socket) -> None:
 
 
 def test_a_refused_connection_was_not_sent(server: socket.socket) -> None:
-    """It is the library's ConnectError with the system's reason."""
+    """The error has the system's reason."""
     port = server.getsockname()[1]
     server.close()
-    with Sending(Line(5.0)), pytest.raises(httpcore.ConnectError, match="refused"):
-        Backend(httpcore).connect_tcp("127.0.0.1", port, 5.0)
+    with pytest.raises(ConnectError, match="refused"):
+        sockets.connect("127.0.0.1", port, Line(5.0), 5.0)
 
 
 def test_a_name_nobody_knows_was_not_sent() -> None:
     """Reserved by RFC 2606."""
-    with Sending(Line(20.0)), pytest.raises(httpcore.ConnectError):
-        Backend(httpcore).connect_tcp("nobody.invalid", 80, 5.0)
+    with pytest.raises(ConnectError):
+        sockets.connect("nobody.invalid", 80, Line(20.0), 5.0)
 
 
 class Full:
@@ -188,8 +181,8 @@ def full() -> Iterator[int]:
 
 def test_connecting_has_its_own_timeout(full: int) -> None:
     """Nothing was sent then."""
-    with Sending(Line(60.0)), pytest.raises(RequestError, match=r"connecting took longer than 0\.2 s") as caught:
-        Backend(httpcore).connect_tcp("127.0.0.1", full, 0.2)
+    with pytest.raises(RequestError, match=r"connecting took longer than 0\.2 s") as caught:
+        sockets.connect("127.0.0.1", full, Line(60.0), 0.2)
     assert not caught.value.sent
 
 
@@ -199,8 +192,8 @@ def test_any_thread_ends_a_connection_attempt(full: int) -> None:
     timer = threading.Timer(0.1, line.cut, [KeyError("cut")])
     timer.start()
     before = time.monotonic()
-    with Sending(line), pytest.raises(KeyError, match="cut"):
-        Backend(httpcore).connect_tcp("127.0.0.1", full, 30.0)
+    with pytest.raises(KeyError, match="cut"):
+        sockets.connect("127.0.0.1", full, line, 30.0)
     assert time.monotonic() - before < 10
     timer.join()
 
@@ -222,12 +215,12 @@ def test_a_silent_tls_handshake_ends_in_time_and_when_cut(server: socket.socket)
 def test_an_idle_connection_that_was_closed_shows_it(server: socket.socket) -> None:
     """So that a pool replaces it."""
     stream, other = connect(server, Line(5.0))
-    assert not stream.get_extra_info("is_readable")
+    assert not stream.readable
     other.close()
-    assert select.select([stream.get_extra_info("socket")], [], [], 20)[0]
-    assert stream.get_extra_info("is_readable")
+    assert select.select([stream._sock], [], [], 20)[0]
+    assert stream.readable
     stream.close()
-    assert stream.get_extra_info("is_readable")
+    assert stream.readable
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +273,7 @@ def test_cutting_never_takes_the_encryption_off(server: socket.socket, certifica
     """Python's own `SSLSocket.shutdown` does: what another thread sends at that moment would go out in the clear."""
     stream, other = encrypted(server, Line(20.0), certificate)
     stream.interrupt()
-    sock = stream.get_extra_info("socket")
+    sock = stream._sock
     assert sock.version() is not None
     with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
         sock.send(b"secret")
@@ -300,7 +293,7 @@ def test_a_certificate_nobody_vouches_for_was_not_sent(server: socket.socket, ce
 
     thread = threading.Thread(target=accept)
     thread.start()
-    with pytest.raises(httpcore.ConnectError, match="certificate verify failed"):
+    with pytest.raises(ConnectError, match="certificate verify failed"):
         stream.start_tls(ssl.create_default_context(), "localhost", 20.0)
     thread.join(20)
     other.close()
