@@ -1,10 +1,13 @@
-"""A request's form as the provider of an attempt takes it; worked out once for each of them, not for each request."""
+"""A request's form as the provider of an attempt takes it; worked out once for each of them, not for each request.
+
+What works it out is a dozen modules, imported when the first schema is given.
+"""
 
 from functools import lru_cache
+from importlib import import_module
 
 from flyllm._routing.instance import Instance
-from flyllm.providers.schemas.adapting import Adapted, adapted
-from flyllm.providers.schemas.dialect import SchemaDialect
+from flyllm.providers.schemas.dialect import Adapted, SchemaDialect
 from flyllm.structured import Form
 
 KEPT = 1024
@@ -20,4 +23,5 @@ def fitted(form: Form, instance: Instance) -> Adapted:
 
 @lru_cache(KEPT)
 def _fitted(form: Form, dialect: SchemaDialect | None, model: str) -> Adapted:
-    return adapted(form.response_format, dialect, model)
+    made: Adapted = import_module("flyllm.providers.schemas.adapting").adapted(form.response_format, dialect, model)
+    return made

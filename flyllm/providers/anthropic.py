@@ -73,7 +73,7 @@ class AnthropicMessages(StainlessAdapter):
 
     def _page(self, after: Mapping[str, str], seconds: float) -> dict[str, Any]:
         options: Any = {**self.options(seconds), "params": {"limit": PAGE, **after}}
-        page = self._answer(self._clients.get().get("/models", cast_to=httpx2.Response, options=options))
+        page = self._answer(self._client.get().get("/models", cast_to=httpx2.Response, options=options))
         if not isinstance(page.get("data"), list):
             raise ParseError("the model list has no data")
         return page

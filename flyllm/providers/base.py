@@ -93,7 +93,7 @@ class ProviderSettings:
     """What one adapter object is built from: one provider, one API, one key, one place.
 
     `base_url` ends with the version part where there is one, without a trailing slash.
-    `connections` is how many the adapter's HTTP pool must be able to hold open at once.
+    `connections` is how many the adapter keeps open for the next requests.
     """
 
     spec: ProviderSpec

@@ -11,6 +11,7 @@ import httpx
 from flyllm.errors import ParseError
 from flyllm.providers import cohere_embedding, cohere_wire, embedding_call
 from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
+from flyllm.providers.direct_client import direct_client
 from flyllm.providers.payload import count, dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
 from flyllm.providers.streaming import EventStream, drain
@@ -22,14 +23,13 @@ _PAGE = 1000
 
 
 class CohereChat(UndecodedAdapter):
-    """Chat at Cohere. The SDK runs on httpx 0.28, whose pools must stay small.
+    """Chat at Cohere.
 
     Calls too go through `chat_stream`, which hands over a reply that it has not decoded.
     """
 
     httpx: ClassVar[ModuleType] = httpx
     stand_in: ClassVar[bytes] = b"{}"
-    sharded = True
 
     def new_client(self, relay: Relay) -> cohere.ClientV2:
         """Return a client whose key and host no environment variable can change."""
@@ -37,7 +37,7 @@ class CohereChat(UndecodedAdapter):
             api_key="none",
             base_url=unversioned(self.settings.base_url),
             max_retries=0,
-            httpx_client=httpx.Client(transport=relay, trust_env=False),  # type: ignore[arg-type]  # one by shape
+            httpx_client=direct_client(httpx, relay),
             log_warning_experimental_features=False,
         )
 
@@ -51,7 +51,7 @@ class CohereChat(UndecodedAdapter):
 
     def call(self, body: dict[str, Any]) -> None:
         """Have the SDK send `body` as one request."""
-        with self._clients.get().with_raw_response.chat_stream(model=body["model"], messages=[]):
+        with self._client.get().with_raw_response.chat_stream(model=body["model"], messages=[]):
             pass
 
     def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:
@@ -66,7 +66,7 @@ class CohereChat(UndecodedAdapter):
         """Send texts as one call and return their vectors."""
 
         def call() -> object:
-            client = self._clients.get().with_raw_response
+            client = self._client.get().with_raw_response
             return client.embed(model=request.model, input_type=cohere_embedding.INPUT_TYPE, texts=[])
 
         wire = cohere_embedding
@@ -79,7 +79,7 @@ class CohereChat(UndecodedAdapter):
         seen: set[str | None] = set()
         while token not in seen:
             seen.add(token)
-            ask = partial(self._clients.get().models.list, page_size=_PAGE, page_token=token)
+            ask = partial(self._client.get().models.list, page_size=_PAGE, page_token=token)
             data = answer(relayed(Outgoing(timeout), ask))
             if not isinstance(data.get("models"), list):
                 raise ParseError("the model list has no models")

@@ -17,17 +17,18 @@ from google.genai.client import DebugConfig
 from flyllm.errors import ParseError
 from flyllm.providers import embedding_call, google_body, google_embedding, google_wire
 from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest, ProviderSettings
+from flyllm.providers.direct_client import direct_client
 from flyllm.providers.payload import count, dicts, text_of
 from flyllm.providers.relay import Outgoing, Relay, relayed
 from flyllm.providers.streaming import EventStream
-from flyllm.providers.transport import Clients, exchange, tls_context
+from flyllm.providers.transport import Client, exchange, tls_context
 from flyllm.providers.undecoded import answer, encode
 from flyllm.types import ModelInfo
 
 PAGE = 1000
 _VERSION = re.compile(r"/(v\d\w*)$")
-# Never sent; the SDK refuses to be given no contents.
-_CONTENTS = types.Content(role="user", parts=[types.Part(text="-")])
+# Never sent; the SDK refuses to be given no contents, and walks over what a part could hold.
+_CONTENTS = types.Content()
 
 
 class GoogleGenerateContent:
@@ -39,7 +40,7 @@ class GoogleGenerateContent:
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
-        self._clients = Clients(self.new_client, httpx2, settings.connections, sharded=False, connect=self._connect)
+        self._client = Client(self.new_client, httpx2, settings.connections, self._connect)
 
     def new_client(self, relay: Relay) -> genai.Client:
         """Return a client whose host, version and kind no environment variable can change."""
@@ -54,7 +55,7 @@ class GoogleGenerateContent:
                 base_url=base_url[: named.start()] if named else base_url,
                 api_version=named[1] if named else "",
                 retry_options=types.HttpRetryOptions(attempts=1),
-                httpx_client=httpx2.Client(transport=relay, trust_env=False),  # type: ignore[arg-type]  # by shape
+                httpx_client=direct_client(httpx2, relay),
                 # Never used; given, they spare two TLS contexts of 20 ms, which SSL_CERT_FILE could break besides.
                 httpx_async_client=httpx2.AsyncClient(verify=tls_context(), trust_env=False),
                 async_client_args={"ssl": tls_context()},
@@ -65,7 +66,7 @@ class GoogleGenerateContent:
         """Send one request and read the whole answer."""
 
         def send() -> Completion:
-            models = self._clients.get().models
+            models = self._client.get().models
             outgoing = self._outgoing(request, "application/json")
             reply = relayed(outgoing, lambda: models.generate_content(model=request.model, contents=_CONTENTS))
             return google_wire.read(answer(reply), reply.headers)
@@ -76,7 +77,7 @@ class GoogleGenerateContent:
         """Send one request and return once the reply's headers are there."""
 
         def send() -> Any:
-            chunks = self._clients.get().models.generate_content_stream(model=request.model, contents=_CONTENTS)
+            chunks = self._client.get().models.generate_content_stream(model=request.model, contents=_CONTENTS)
             # The SDK sends when asked for a chunk.
             return relayed(self._outgoing(request, "text/event-stream"), lambda: next(chunks, None))
 
@@ -86,7 +87,7 @@ class GoogleGenerateContent:
         """Send texts as one call and return their vectors."""
 
         def call() -> object:
-            return self._clients.get().models.embed_content(model=request.model, contents=_CONTENTS)
+            return self._client.get().models.embed_content(model=request.model, contents=_CONTENTS)
 
         wire = google_embedding
         return embedding_call.embed(self.settings, request, wire.body, call, wire.read, b"")
@@ -97,7 +98,7 @@ class GoogleGenerateContent:
 
     def close(self) -> None:
         """Release all connections."""
-        self._clients.close()
+        self._client.close()
 
     def _connect(self, httpx: ModuleType, connections: int) -> Relay:
         return _GoogleRelay(httpx, self.settings, b"", connections)
@@ -121,7 +122,7 @@ class GoogleGenerateContent:
                 raise ParseError("the model list goes on with the page just read")
 
     def _page(self, token: str) -> Callable[[], object]:
-        models, config = self._clients.get().models, types.ListModelsConfig(page_size=PAGE, page_token=token or None)
+        models, config = self._client.get().models, types.ListModelsConfig(page_size=PAGE, page_token=token or None)
         return lambda: models.list(config=config)
 
     def _model(self, entry: dict[str, Any]) -> ModelInfo:

@@ -10,11 +10,10 @@ from flyllm.providers.stainless import pinned_headers
 
 
 class GroqChat(ChatCompletions):
-    """Chat completions at Groq. The SDK runs on httpx 0.28, whose pools must stay small."""
+    """Chat completions at Groq."""
 
     httpx: ClassVar[Any] = httpx
     stream_class: ClassVar[Any] = groq.Stream[object]
-    sharded = True
 
     def new_client(self, http: Any) -> groq.Groq:
         """Return a client whose key and host no environment variable can change."""

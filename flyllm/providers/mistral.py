@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import httpx2
 from mistralai.client import Mistral
-from mistralai.client.models import ChatCompletionRequestMessage, Prediction, ResponseFormat, ToolChoice, UserMessage
 
 from flyllm.providers import chat_wire, embedding_call, embedding_wire
 from flyllm.providers.base import Completion, DeltaStream, Embedded, ProviderRequest
+from flyllm.providers.direct_client import direct_client
 from flyllm.providers.mistral_turns import turns
 from flyllm.providers.model_list import read_models
 from flyllm.providers.relay import Outgoing, Relay, relayed, unversioned
@@ -22,17 +22,15 @@ from flyllm.providers.streaming import EventStream, drain
 from flyllm.providers.undecoded import UndecodedAdapter, answer, encode
 from flyllm.types import ModelInfo
 
-# Never sent. Model objects because the SDK builds a pydantic class per call for each value that is none.
-_MESSAGES: list[ChatCompletionRequestMessage] = [UserMessage(content="")]
-_RESPONSE_FORMAT, _PREDICTION = ResponseFormat(), Prediction(content="")
-_TOOL_CHOICE = ToolChoice.model_validate({"function": {"name": ""}})
 _EMBEDDED = b'{"id":"","object":"list","model":"","data":[],"usage":{}}'
 
 
 class MistralChat(UndecodedAdapter):
     """Chat completions at Mistral.
 
-    Calls too go through `chat.stream`, the SDK's only way of handing over a reply that it has not decoded.
+    Both kinds go through `fim.stream`. A stream is the SDK's only way of handing over a reply that it has not decoded,
+    and the SDK makes up three pydantic classes per call: `chat.stream`'s, with all that messages and tools can be,
+    take three times as long. What it would send, and where to, is replaced.
     """
 
     httpx: ClassVar[ModuleType] = httpx2
@@ -43,7 +41,7 @@ class MistralChat(UndecodedAdapter):
         client = Mistral(
             api_key="none",
             server_url=unversioned(self.settings.base_url),
-            client=httpx2.Client(transport=relay, trust_env=False),  # type: ignore[arg-type]  # a transport by shape
+            client=direct_client(httpx2, relay),
             async_client=_NoAsyncClient(),
             debug_logger=_NoLogger(),
         )
@@ -65,13 +63,7 @@ class MistralChat(UndecodedAdapter):
 
     def call(self, body: dict[str, Any]) -> None:
         """Have the SDK send `body` as one request."""
-        self._clients.get().chat.stream(
-            model=body["model"],
-            messages=_MESSAGES,
-            response_format=_RESPONSE_FORMAT,
-            tool_choice=_TOOL_CHOICE,
-            prediction=_PREDICTION,
-        )
+        self._client.get().fim.stream(model=body["model"], prompt="")
 
     def read(self, data: dict[str, Any], headers: Mapping[str, str]) -> Completion:
         """Return the answer in a whole reply's JSON."""
@@ -85,7 +77,7 @@ class MistralChat(UndecodedAdapter):
         """Send texts as one call and return their vectors."""
 
         def call() -> object:
-            return self._clients.get().embeddings.create(model=request.model, inputs="-")
+            return self._client.get().embeddings.create(model=request.model, inputs="-")
 
         return embedding_call.embed(self.settings, request, embedding_wire.body, call, self._read_vectors, _EMBEDDED)
 
@@ -94,7 +86,7 @@ class MistralChat(UndecodedAdapter):
 
     def models(self, timeout: float) -> list[ModelInfo]:
         """Have the SDK ask for the models and read the reply."""
-        reply = relayed(Outgoing(timeout), self._clients.get().models.list)
+        reply = relayed(Outgoing(timeout), self._client.get().models.list)
         answer(reply)
         return read_models(reply, self.settings.spec.name)
 

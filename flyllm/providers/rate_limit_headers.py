@@ -65,9 +65,12 @@ _ROWS: dict[str, tuple[Unit, str, str]] = {
 
 def allowances(headers: Mapping[str, str]) -> list[Allowance]:
     """Return what `headers` (lower-case names) say is left of each limit they name, in a usable way."""
+    told = _ROWS.keys() & headers.keys()
+    if not told:
+        return []
     texts = dict(headers.items())  # one pass: a lookup in httpx's headers goes through them all
     found = []
-    for name in texts.keys() & _ROWS.keys():
+    for name in told:
         unit, limit, reset = _ROWS[name]
         remaining = number(texts[name])
         if remaining is not None:  # Azure says -1 where it does not count

@@ -13,7 +13,7 @@ from flyllm.providers.bounded_http import headers_of
 from flyllm.providers.failures import in_band_error
 from flyllm.providers.payload import decode
 from flyllm.providers.streaming import EventReader, EventStream
-from flyllm.providers.transport import Clients, exchange, timeout
+from flyllm.providers.transport import Client, exchange, timeout
 from flyllm.types import ModelInfo
 
 TELEMETRY = tuple(
@@ -28,11 +28,10 @@ class StainlessAdapter:
 
     httpx: ClassVar[Any]
     stream_class: ClassVar[Any]
-    sharded: ClassVar[bool] = False
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
-        self._clients = Clients(self._ready_client, self.httpx, settings.connections, sharded=self.sharded)
+        self._client = Client(self._ready_client, self.httpx, settings.connections)
 
     def new_client(self, http: Any) -> Any:
         """Return an SDK client that sends through `http`, with retries off and its key pinned."""
@@ -77,7 +76,7 @@ class StainlessAdapter:
         """Return the models of the provider's model list."""
 
         def send() -> list[ModelInfo]:
-            response = self._clients.get().get("/models", cast_to=self.httpx.Response, options=self.options(timeout))
+            response = self._client.get().get("/models", cast_to=self.httpx.Response, options=self.options(timeout))
             return self.read_models(response)
 
         return exchange(self.settings, send)
@@ -92,7 +91,7 @@ class StainlessAdapter:
 
     def close(self) -> None:
         """Release all connections."""
-        self._clients.close()
+        self._client.close()
 
     def _ready_client(self, http: Any) -> Any:
         client = self.new_client(http)
@@ -101,7 +100,7 @@ class StainlessAdapter:
         return client
 
     def _post(self, path: str, body: Mapping[str, Any], seconds: float, *, stream: bool = False) -> Any:
-        return self._clients.get().post(
+        return self._client.get().post(
             path,
             cast_to=self.httpx.Response,
             body=body,

@@ -7,7 +7,7 @@ below zero or not understood is None.
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in _UNITS), re.ASCII)
@@ -62,10 +62,13 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
     return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
+@lru_cache(64)  # a busy server sends the same one many times
 def _http_date(text: str | None) -> datetime | None:
     """Read any of the three forms of RFC 9110, 5.6.7; a date without a zone is in GMT as well."""
     if not text:
         return None
+    from email.utils import parsedate_to_datetime  # 2 MB, which few headers need
+
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -6,7 +6,6 @@ their headers, so the error raised instead has neither cause nor context, only r
 """
 
 import functools
-import itertools
 import os
 import ssl
 import threading
@@ -29,10 +28,6 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept; the SDKs' 5 s would cost nearly every call a new TLS handshake."""
-
-SHARD_CONNECTIONS = 32
-SHARDS = 32
-"""httpx 0.28 serialises on its pool: cost grows with the square of the pool's size, so threads are spread."""
 
 _received = threading.local()
 
@@ -80,10 +75,10 @@ def received() -> Any:
     return getattr(_received, "response", None)
 
 
-class Clients(Generic[T]):
-    """SDK clients of one adapter: one, or for httpx 0.28 one per group of threads; made on first use.
+class Client(Generic[T]):
+    """The SDK client of one adapter, made on first use, and anew in a forked child.
 
-    `build` makes an SDK client over what `connect` opened for so many connections: an HTTP client or a transport.
+    `build` makes it over what `connect` opened, which keeps so many `connections`: an HTTP client or a transport.
     """
 
     def __init__(
@@ -91,47 +86,29 @@ class Clients(Generic[T]):
         build: Callable[[Any], T],
         httpx: ModuleType,
         connections: int,
-        *,
-        sharded: bool,
         connect: Callable[[ModuleType, int], Any] = http_client,
     ) -> None:
-        self._build, self._httpx, self._connect = build, httpx, connect
-        self._shards = SHARDS if sharded else 1
-        self._connections = SHARD_CONNECTIONS if sharded else connections
-        self._lock = threading.Lock()  # guards _made and _pid
-        self._made: dict[int, tuple[T, Any]] = {}
-        self._pid = os.getpid()
-        self._local = threading.local()
-        self._numbers = itertools.count()
+        self._build, self._httpx, self._connections, self._connect = build, httpx, connections, connect
+        self._lock = threading.Lock()  # guards _made
+        self._made: tuple[int, T, Any] | None = None
 
     def get(self) -> T:
-        """Return this thread's SDK client."""
-        shard = self._shard()
-        made = self._made.get(shard)
-        if made is not None and self._pid == os.getpid():
-            return made[0]
+        """Return the SDK client."""
+        made = self._made
+        if made is not None and made[0] == os.getpid():
+            return made[1]
         with imports, self._lock:  # what a client is built of is imported here
-            if self._pid != os.getpid():
-                self._pid, self._made = os.getpid(), {}
-            if shard not in self._made:
+            if self._made is None or self._made[0] != os.getpid():
                 http = self._connect(self._httpx, self._connections)
-                self._made[shard] = (self._build(http), http)
-            return self._made[shard][0]
-
-    def _shard(self) -> int:
-        if self._shards == 1:
-            return 0
-        number: int | None = getattr(self._local, "number", None)
-        if number is None:
-            number = self._local.number = next(self._numbers) % self._shards
-        return number
+                self._made = (os.getpid(), self._build(http), http)
+            return self._made[1]
 
     def close(self) -> None:
         """Close all connections; the next `get` starts anew."""
         with self._lock:
-            made, self._made = self._made, {}
-        for _, http in made.values():
-            http.close()
+            made, self._made = self._made, None
+        if made is not None:
+            made[2].close()
 
 
 def exchange(settings: ProviderSettings, send: Callable[[], T]) -> T:
@@ -210,8 +187,6 @@ def _transport_error(exc: BaseException) -> RequestError | None:
     numbers = {link.errno for link in chain if isinstance(link, OSError)}
     if numbers & OURS:
         return RequestError(f"this process has no free file or port: {root}", sent=False, local=True)
-    if "PoolTimeout" in names:
-        return RequestError("no free connection in the pool", sent=False, local=True)
     if "ConnectTimeout" in names:
         return RequestError(f"connecting took longer than {CONNECT_TIMEOUT:g} s", sent=False)
     if "ConnectError" in names or (type(exc) is ConnectionError and not exc.__cause__):

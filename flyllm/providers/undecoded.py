@@ -10,8 +10,10 @@ from flyllm.providers.base import Completion, DeltaStream, ProviderRequest, Prov
 from flyllm.providers.failures import in_band_error
 from flyllm.providers.payload import decode
 from flyllm.providers.relay import Outgoing, Relay, relayed
-from flyllm.providers.transport import Clients, exchange
+from flyllm.providers.transport import Client, exchange
 from flyllm.types import ModelInfo
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class UndecodedAdapter:
@@ -23,14 +25,11 @@ class UndecodedAdapter:
 
     httpx: ClassVar[ModuleType]
     stand_in: ClassVar[bytes]
-    sharded: ClassVar[bool] = False
     stream_type: ClassVar[str] = "text/event-stream"
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
-        self._clients = Clients(
-            self.new_client, self.httpx, settings.connections, sharded=self.sharded, connect=self._connect
-        )
+        self._client = Client(self.new_client, self.httpx, settings.connections, self._connect)
 
     def new_client(self, relay: Relay) -> Any:
         """Return an SDK client that sends through `relay`, without retries."""
@@ -79,7 +78,7 @@ class UndecodedAdapter:
 
     def close(self) -> None:
         """Release all connections."""
-        self._clients.close()
+        self._client.close()
 
     def _open(self, request: ProviderRequest, *, stream: bool) -> Any:
         body = {**self.body(request), "stream": stream}
@@ -107,4 +106,4 @@ def answer(reply: Any) -> dict[str, Any]:
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """Return `body` as JSON; ValueError for NaN, infinity and lone surrogates, which JSON cannot say."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _json(body).encode()

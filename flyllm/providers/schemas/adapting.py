@@ -7,21 +7,14 @@ it; the model is told of it in the description beside. What a provider enforces 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from flyllm.providers.payload import mapping
-from flyllm.providers.schemas.dialect import SchemaDialect
+from flyllm.providers.schemas.dialect import Adapted, SchemaDialect
 from flyllm.providers.schemas.writing import Inexpressible, written
 
 NAME = "answer"
 """What a schema is called that has no name; chat completions wants one."""
-
-
-class Adapted(NamedTuple):
-    """A `response_format` in the chat-completions shape for one provider, and what had to be changed for it."""
-
-    response_format: Mapping[str, Any]
-    changes: tuple[str, ...]
 
 
 def adapted(response_format: Mapping[str, Any], dialect: SchemaDialect | None, model: str) -> Adapted:

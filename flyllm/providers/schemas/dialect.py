@@ -1,7 +1,8 @@
 """What a provider takes of a JSON schema, as data. Which takes what stands in `dialects`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from flyllm.providers.schemas.words import TYPES
 
@@ -50,3 +51,10 @@ class SchemaDialect:
     enforcing: str | None = None
     size: tuple[int, int, int, int] | None = None
     tuned: frozenset[str] = frozenset()
+
+
+class Adapted(NamedTuple):
+    """A `response_format` in the chat-completions shape for one provider, and what had to be changed for it."""
+
+    response_format: Mapping[str, Any]
+    changes: tuple[str, ...]

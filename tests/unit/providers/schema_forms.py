@@ -3,8 +3,8 @@
 from typing import Any
 
 from flyllm.providers.schemas import dialects
-from flyllm.providers.schemas.adapting import Adapted, adapted
-from flyllm.providers.schemas.dialect import SchemaDialect
+from flyllm.providers.schemas.adapting import adapted
+from flyllm.providers.schemas.dialect import Adapted, SchemaDialect
 
 Json = dict[str, Any]
 TREE: Json = {

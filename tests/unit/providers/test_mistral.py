@@ -44,7 +44,7 @@ def test_a_function_always_has_parameters(adapter: MistralChat) -> None:
 def test_the_key_is_nowhere_in_the_sdk(adapter: MistralChat, caplog: pytest.LogCaptureFixture) -> None:
     """It joins the request below the SDK, which logs headers and puts requests into its exceptions."""
     caplog.set_level(logging.DEBUG)
-    client = adapter._clients.get()
+    client = adapter._client.get()
     assert client.sdk_configuration.security.api_key == "none"
     assert client.sdk_configuration.telemetry is False
     assert "k-0123456789" not in caplog.text
@@ -54,7 +54,7 @@ def test_no_event_loop_is_run_when_a_client_goes(adapter: MistralChat, monkeypat
     """The SDK's finaliser does that for an async client of its own."""
     ran: list[Any] = []
     monkeypatch.setattr(asyncio, "run", ran.append)
-    adapter._clients.get()
+    adapter._client.get()
     adapter.close()
     gc.collect()
     assert ran == []

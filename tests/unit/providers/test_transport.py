@@ -13,7 +13,7 @@ from flyllm._secret import Secret
 from flyllm.errors import LLMError, ParseError, RequestError
 from flyllm.providers.base import ProviderSettings
 from flyllm.providers.registry import provider_spec
-from flyllm.providers.transport import Clients, exchange, guard
+from flyllm.providers.transport import Client, exchange, guard
 
 LIBRARIES = [pytest.param(httpx, id="httpx"), pytest.param(httpx2, id="httpx2")]
 SPEC = provider_spec("openai")
@@ -43,7 +43,6 @@ def translated(exc: Exception) -> LLMError:
     [
         ("ConnectTimeout", False, False),
         ("ConnectError", False, False),
-        ("PoolTimeout", False, True),
         ("ReadTimeout", True, False),
         ("WriteTimeout", True, False),
         ("ReadError", True, False),
@@ -111,8 +110,8 @@ def test_an_interruption_is_not_translated() -> None:
         exchange(SETTINGS, interrupt)
 
 
-def clients(library: Any, *, sharded: bool) -> Clients[Any]:
-    return Clients(lambda http: object(), library, 8, sharded=sharded)
+def client() -> Client[Any]:
+    return Client(lambda http: object(), httpx2, 8)
 
 
 def in_threads(count: int, work: Any) -> list[Any]:
@@ -125,24 +124,16 @@ def in_threads(count: int, work: Any) -> list[Any]:
     return found
 
 
-def test_one_client_serves_all_threads_of_a_good_pool() -> None:
+def test_one_client_serves_all_threads() -> None:
     """Racing for it makes no second one."""
-    shared = clients(httpx2, sharded=False)
-    assert len({id(client) for client in in_threads(20, shared.get)}) == 1
+    shared = client()
+    assert len({id(each) for each in in_threads(20, shared.get)}) == 1
     shared.close()
-
-
-def test_a_quadratic_pool_is_spread_over_shards() -> None:
-    """A thread keeps its shard."""
-    spread = clients(httpx, sharded=True)
-    assert len({id(client) for client in in_threads(8, spread.get)}) == 8
-    assert spread.get() is spread.get()
-    spread.close()
 
 
 def test_a_closed_adapter_starts_anew() -> None:
     """Closing drops the connections, not the adapter; twice is harmless."""
-    shared = clients(httpx2, sharded=False)
+    shared = client()
     first = shared.get()
     shared.close()
     shared.close()
@@ -152,7 +143,7 @@ def test_a_closed_adapter_starts_anew() -> None:
 
 def test_a_forked_child_does_not_use_its_parents_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would deliver the parent's answers."""
-    shared = clients(httpx2, sharded=False)
+    shared = client()
     first = shared.get()
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert shared.get() is not first
