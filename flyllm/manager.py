@@ -23,6 +23,7 @@ from flyllm._execution.tool_methods import ToolMethods
 from flyllm._execution.tool_rounds import ToolRounds
 from flyllm._fork import after_fork
 from flyllm._resilience.deadline import Deadline
+from flyllm._resilience.retry import retrying
 from flyllm._routing.instance import InstanceSnapshot
 from flyllm.builder import ManagerBuilder
 from flyllm.config.model import ManagerConfig
@@ -165,8 +166,9 @@ class LLMManager(BatchMethods, EmbedMethods, UsageMethods, ToolMethods):
         return list(found.values())
 
     def warm(self) -> None:
-        """Import the SDKs, build the clients of all instances and look their prices up now, ahead of traffic."""
+        """Import the SDKs and what retries need, make all adapters and look prices up now, ahead of traffic."""
         self.usage_report()
+        retrying()
         for adapter in list(self._runtime.adapters.values()):
             adapter.warm()
 

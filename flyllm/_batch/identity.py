@@ -1,6 +1,5 @@
 """Who a request is from one run to the next: its `custom_id`, or else what it asks and how often that came before."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -45,8 +44,10 @@ class Entry:
     @property
     def key(self) -> int:
         """64 bits that stand for it. Of a million identities two have the same with a probability of 3 in 10**8."""
+        from hashlib import blake2b  # which loads OpenSSL, 4 MB, for what only journals need
+
         name = f"{self.content_hash} {self.occurrence}" if self.custom_id is None else f"id {self.custom_id}"
-        return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+        return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def content_hash(request: GenerationRequest) -> str:
@@ -56,8 +57,10 @@ def content_hash(request: GenerationRequest) -> str:
     """
     with suppress(Exception):  # what is wrong with one is said when the request is sent
         request = with_images(request)
+    from hashlib import sha256
+
     content = {name: _text(value) for name in CONTENT if (value := _asked(request, name)) is not None}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _asked(request: GenerationRequest, name: str) -> Any:

@@ -105,6 +105,8 @@ class Trial:
         return self.clock.monotonic() - self._began
 
     def _announce(self) -> None:
+        if not self._emitter.starts:  # nobody listens
+            return
         instance, ledger = self.instance, self.job.ledger
         self._emitter.start(
             AttemptStart(

@@ -155,6 +155,8 @@ class InstanceState:
         "instance",
         "last_selected",
         "last_success",
+        "latency",
+        "latency_updated",
         "leases",
         "limited",
         "limits",
@@ -186,21 +188,12 @@ class InstanceState:
         self._clock = clock
         self._estimate = TokenEstimate(instance.provider)
         self._latency = Latency()
+        self.latency, self.latency_updated = self._latency.value, self._latency.updated
 
     @property
     def max_concurrency(self) -> int:
         """What it is given at once at most."""
         return self.ceiling.limit
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds an answer takes, as of `latency_updated`."""
-        return self._latency.value
-
-    @property
-    def latency_updated(self) -> float:
-        """When `latency` was last measured, on the monotonic clock."""
-        return self._latency.updated
 
     @property
     def has_room(self) -> bool:
@@ -235,6 +228,7 @@ class InstanceState:
             self._latency.record(report.seconds, now, success=verdict.signal is Signal.GOOD)
         elif verdict.signal is Signal.SLOW:
             self._latency.at_least(report.seconds, now)
+        self.latency, self.latency_updated = self._latency.value, self._latency.updated
 
     def usually_within(self) -> float | None:
         """Return the seconds within which 95 of 100 of its answers came lately, None where it has given too few."""
@@ -269,7 +263,7 @@ class InstanceState:
             self.limits.refuse(lease.ticket, now)
         elif not report.sent:
             self.limits.refund(lease.ticket)
-        else:
+        elif self.instance.tpm is not None:
             self.limits.settle(lease.ticket, self._estimate.learn(lease.demand.size, report.usage), now)
 
     def snapshot(self, now: float) -> InstanceSnapshot:

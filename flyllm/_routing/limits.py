@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from flyllm._routing.headroom import Headroom
 from flyllm._routing.pacing import Pace
-from flyllm._routing.start_log import StartLog, Ticket
+from flyllm._routing.start_log import StartCount, StartLog, Ticket
 from flyllm.providers.rate_limit_headers import Allowance
 
 __all__ = ["RateLimits", "Ticket"]
@@ -26,13 +26,15 @@ class RateLimits:
 
     def __init__(self, rpm: int | None, tpm: int | None) -> None:
         self._rpm, self._tpm = rpm, tpm
-        self._log = StartLog()
+        self._log = StartLog() if rpm is not None or tpm is not None else StartCount()
         self._pace = Pace(rpm) if rpm is not None else None
         self._headroom = Headroom()
 
     def ready_at(self, charge: int, now: float) -> float:
         """Return the earliest time, `now` or later, at which an attempt of `charge` tokens may start."""
         ready = max(now, self._headroom.ready_at(charge))
+        if isinstance(self._log, StartCount):
+            return ready
         if self._rpm is not None and self._pace is not None:
             ready = max(ready, self._log.free_at(self._rpm), self._pace.ready_at())
         if self._tpm is not None:
@@ -41,7 +43,6 @@ class RateLimits:
 
     def start(self, charge: int, now: float) -> Ticket:
         """Book an attempt of `charge` tokens, for which it is time."""
-        self._log.forget(now)
         ticket = self._log.start(charge, now)
         self._headroom.start(charge, now)
         if self._pace is not None:
@@ -50,7 +51,6 @@ class RateLimits:
 
     def settle(self, ticket: Ticket, tokens: int | None, now: float) -> None:
         """Charge a finished attempt the `tokens` it really took; None leaves the estimate."""
-        self._log.forget(now)
         if tokens is not None:
             self._log.charge(ticket, tokens)
 

@@ -29,15 +29,6 @@ HEDGE_AFTER = 1.0
 """Seconds that an attempt is given at least before another one is made beside it."""
 
 
-class _Place:
-    """A thread in the queue: its event is set when its waiter is settled, or to let it look again."""
-
-    __slots__ = ("ready", "waiter")
-
-    def __init__(self, waiter: Waiter) -> None:
-        self.waiter, self.ready = waiter, threading.Event()
-
-
 class Pool:
     """All instances of a manager.
 
@@ -61,7 +52,7 @@ class Pool:
         budget = RetryBudget(clock.monotonic(), retry_ratio)
         ours = None if foreign_strategy else strategy
         self._scheduler = Scheduler(ours, clock, budget, max_stall, self._give_back, self._strategy_name)
-        self._places: list[_Place] = []
+        self._places: list[Waiter] = []  # whose threads wait; those settled have not left yet
         self._alarm = math.inf  # until when the first in the queue sleeps
         self._closed = False
 
@@ -97,8 +88,9 @@ class Pool:
             return lease
         waiter = Waiter(route, self._clock.monotonic(), deadline.at)
         try:
-            if place := self._enter(waiter):
-                self._wait(place, deadline)
+            ready = self._enter(waiter)
+            if ready is not None:
+                self._wait(waiter, ready, deadline)
             return self._outcome(waiter)
         except BaseException:
             self._leave(waiter)
@@ -155,34 +147,35 @@ class Pool:
             for waiter in self._scheduler.waiters:
                 waiter.error = ManagerClosedError("the manager was closed while the request waited")
             self._scheduler.waiters.clear()
-            self._wake()
+            for waiter in self._places:
+                waiter.wake()
 
-    def _enter(self, waiter: Waiter) -> _Place | None:
-        """Put `waiter` in the queue; return its place there, None where it is settled at once."""
+    def _enter(self, waiter: Waiter) -> threading.Event | None:
+        """Put `waiter` in the queue; return what it waits for there, None where it is settled at once."""
         with self._lock:
             self._refuse_if_closed()
             self._scheduler.enqueue(waiter)
             self._wake()
             if waiter.settled:
                 return None
-            place = _Place(waiter)
-            self._places.append(place)
-            return place
+            waiter.ready = threading.Event()
+            self._places.append(waiter)
+            return waiter.ready
 
-    def _wait(self, place: _Place, deadline: Deadline) -> None:
-        waits = place.waiter.route.waits
+    def _wait(self, waiter: Waiter, ready: threading.Event, deadline: Deadline) -> None:
+        waits = waiter.route.waits
         with ExitStack() as stack:
-            while not self._look(place, deadline):
-                patience = self._patience(place, deadline)
+            while not self._look(waiter, ready, deadline):
+                patience = self._patience(waiter, deadline)
                 if waits is not None:
-                    pause = self._pause(place.waiter.route)
+                    pause = self._pause(waiter.route)
                     if pause > 0.0:
                         patience = min(patience, pause)
                     else:
                         stack.enter_context(waits)
                         waits = None
-                self._clock.wait(place.ready, patience)
-        self._leave(place.waiter)
+                self._clock.wait(ready, patience)
+        self._leave(waiter)
 
     def _pause(self, route: Route) -> float:
         """Return the seconds for which `route` waits of its own accord, 0.0 where instances keep it waiting longer."""
@@ -190,28 +183,27 @@ class Pool:
         pause = route.not_before - now
         return pause if pause > 0.0 and self.earliest(route) < now + LONG else 0.0
 
-    def _look(self, place: _Place, deadline: Deadline) -> bool:
+    def _look(self, waiter: Waiter, ready: threading.Event, deadline: Deadline) -> bool:
         """Take in what time has done; return whether the waiting is over."""
         with self._lock:
-            place.ready.clear()
-            if not place.waiter.settled and self._places[0] is place:
+            ready.clear()
+            if not waiter.settled and self._places[0] is waiter:
                 self._scheduler.tick()
-                self._wake_settled()
-            if place.waiter.settled or deadline.passed:
+            if waiter.settled or deadline.passed:
                 return True
-            earliest = self._scheduler.earliest(place.waiter.route)
+            earliest = self._scheduler.earliest(waiter.route)
             if earliest < deadline.at:
                 return False
             soon = earliest - self._clock.monotonic()
-            place.waiter.error = DeadlineExceededError(
+            waiter.error = DeadlineExceededError(
                 f"no instance will be ready before the request's deadline, the first in {soon:.1f} s", retry_after=soon
             )
             return True
 
-    def _patience(self, place: _Place, deadline: Deadline) -> float:
+    def _patience(self, waiter: Waiter, deadline: Deadline) -> float:
         """Return the seconds to sleep: only the first in the queue looks after the time for all."""
         with self._lock:
-            first = bool(self._places) and self._places[0] is place
+            first = bool(self._places) and self._places[0] is waiter
             if not first:
                 return deadline.remaining()
             self._alarm = self._scheduler.wake_at()
@@ -221,22 +213,20 @@ class Pool:
     def _leave(self, waiter: Waiter) -> None:
         with self._lock:
             self._scheduler.withdraw(waiter)
-            if self._places and self._places[0].waiter is waiter:
+            if self._places and self._places[0] is waiter:
                 self._alarm = math.inf  # the next one looks after the time
-            self._places = [place for place in self._places if place.waiter is not waiter]
+            if waiter in self._places:
+                self._places.remove(waiter)
             self._wake()
-
-    def _wake_settled(self) -> None:
-        for place in self._places:
-            if place.waiter.settled:
-                place.ready.set()
 
     def _wake(self) -> None:
         """Wake those who are settled, and the first in the queue where it sleeps too long."""
-        self._wake_settled()
-        if self._places and self._scheduler.wake_at() < self._alarm:
+        if not self._places:
+            return
+        self._scheduler.sweep()
+        if self._scheduler.wake_at() < self._alarm:
             self._alarm = math.inf
-            self._places[0].ready.set()
+            self._places[0].wake()
 
     def _outcome(self, waiter: Waiter) -> Lease:
         if waiter.lease is not None:

@@ -6,8 +6,8 @@ the pool's lock.
 """
 
 import math
-from bisect import bisect_left, insort
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from flyllm._routing.instance import Demand, InstanceState
@@ -23,20 +23,33 @@ class Roster:
     """The instances by id.
 
     `down` are the enabled ones whose breaker is not closed; `counts_tokens` says that a limit on tokens is declared.
+    Whoever takes a place at an instance, or gives one back, puts it in `moved` first: it is looked at before the next
+    answer, so that an interrupt in between changes nothing.
     """
 
-    __slots__ = ("_next", "_open", "_priorities", "_resting", "_shown", "_up", "counts_tokens", "down", "states")
+    __slots__ = (
+        "_next",
+        "_open",
+        "_priorities",
+        "_resting",
+        "_shown",
+        "_up",
+        "counts_tokens",
+        "down",
+        "moved",
+        "states",
+    )
 
     def __init__(self) -> None:
         self.states: dict[int, InstanceState] = {}
-        self.sort()
+        self.sort(0.0)
 
-    def add(self, state: InstanceState) -> None:
+    def add(self, state: InstanceState, now: float) -> None:
         """Take an instance in."""
         self.states[state.id] = state
-        self._include(state)
+        self._include(state, now)
 
-    def sort(self) -> None:
+    def sort(self, now: float) -> None:
         """Take in that instances were opened or closed, failed or recovered."""
         self._up: list[InstanceState] = []
         self.down: list[InstanceState] = []
@@ -46,24 +59,13 @@ class Roster:
         self._shown: tuple[InstanceState, ...] | None = None  # the same, once it was asked for
         self._resting: dict[InstanceState, float] = {}  # those that lack nothing but time, and until when
         self._next = math.inf  # not later than the first of these moments
+        self.moved: set[InstanceState] = set()
         for state in self.states.values():
-            state.open = False
-            self._include(state)
-
-    def follow(self, state: InstanceState, now: float) -> None:
-        """Take in that a place at an instance that is up was taken or given back."""
-        opens = state.ready_at(NOTHING, now) if state.has_room else math.inf
-        if (opens <= now) is not state.open:
-            self._turn(state)
-        if now < opens < math.inf:
-            self._resting[state] = opens
-            self._next = min(self._next, opens)
-        elif self._resting:
-            self._resting.pop(state, None)
+            self._include(state, now)
 
     def eligible(self, route: Route) -> list[InstanceState]:
         """Return the instances that may serve `route`, whether or not they can just now."""
-        return [s for s in self.states.values() if s.enabled and _may_serve(s, route)]
+        return list(self._eligible(route))
 
     def served(self, route: Route) -> bool:
         """Whether an instance that is up may serve `route`."""
@@ -81,8 +83,7 @@ class Roster:
 
     def open(self, now: float) -> tuple[InstanceState, ...]:
         """Return the instances that can take some attempt now, by id: the same tuple while they are the same."""
-        if now >= self._next:
-            self._rested(now)
+        self._look(now)
         if self._shown is None:
             self._shown = tuple(self._open)
         return self._shown
@@ -120,7 +121,7 @@ class Roster:
     def earliest(self, route: Route, now: float) -> float:
         """Return when `route` can be served at the soonest as far as time decides: whatever else is lacking, is not."""
         earliest, alone = math.inf, not self.served(route)
-        for state in self.eligible(route):
+        for state in self._eligible(route):
             # Nobody knows how long a probe takes.
             tried_out = not alone and not state.breaker.closed and state.breaker.ready_at(alone=False) == math.inf
             opens = (
@@ -133,6 +134,7 @@ class Roster:
 
     def changes(self, demands: set[Demand], now: float) -> list[float]:
         """Return the times, past ones among them, at which an instance may open to requests of such `demands`."""
+        self._look(now)
         times = list(self._resting.values())
         counted = [s for s in self._up if s.instance.tpm is not None] if self.counts_tokens else []
         for state in (*counted, *self.down):
@@ -146,32 +148,52 @@ class Roster:
         ready = state.ready_at(demand, now)
         return ready if state.breaker.closed else max(ready, state.breaker.ready_at(alone=alone))
 
-    def _include(self, state: InstanceState) -> None:
+    def _eligible(self, route: Route) -> Iterator[InstanceState]:
+        return (s for s in self.states.values() if s.enabled and _may_serve(s, route))
+
+    def _include(self, state: InstanceState, now: float) -> None:
         if not state.enabled:
             return
         self.counts_tokens |= state.instance.tpm is not None
         self._priorities.add(state.instance.priority)
         if state.breaker.closed:
             self._up.append(state)
-            self.follow(state, -math.inf)
+            self._follow(state, now)
         else:
             self.down.append(state)
 
-    def _turn(self, state: InstanceState) -> None:
-        """Put an instance among the open ones, or take it out."""
-        state.open = not state.open
-        self._shown = None
-        if state.open:
-            insort(self._open, state, key=_ID)
+    def _follow(self, state: InstanceState, now: float) -> None:
+        """Put an instance where it belongs: among the open ones, the resting ones, or neither."""
+        if not (state.enabled and state.breaker.closed):
+            return
+        if state.in_flight >= state.ceiling.limit:
+            opens = math.inf
         else:
-            del self._open[bisect_left(self._open, state.id, key=_ID)]
+            opens = state.ready_at(NOTHING, now) if state.limited else state.cool_until
+        at = bisect_left(self._open, state.id, key=_ID)
+        was_open = at < len(self._open) and self._open[at] is state
+        if opens <= now and not was_open:
+            self._shown = None
+            self._open.insert(at, state)
+        elif opens > now and was_open:
+            self._shown = None
+            del self._open[at]
+        if now < opens < math.inf:
+            self._resting[state] = opens
+            self._next = min(self._next, opens)
+        elif self._resting:
+            self._resting.pop(state, None)
 
-    def _rested(self, now: float) -> None:
-        """Open those whose time has come."""
-        ready = [state for state, opens in self._resting.items() if opens <= now]
-        for state in ready:
-            self.follow(state, now)
-        self._next = min(self._resting.values(), default=math.inf)
+    def _look(self, now: float) -> None:
+        """Take in what was moved, and whose time has come."""
+        if self.moved:
+            for state in self.moved:
+                self._follow(state, now)
+            self.moved.clear()
+        if now >= self._next:
+            for state in [state for state, opens in self._resting.items() if opens <= now]:
+                self._follow(state, now)
+            self._next = min(self._resting.values(), default=math.inf)
 
     def _openings(self, state: InstanceState, demand: Demand, now: float) -> list[float]:
         return [self.opens_at(state, demand, now, alone=alone) for alone in (False, True)]

@@ -6,7 +6,7 @@ those that find none wait first come, first served. Not thread-safe: the pool ca
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from flyllm._clock import Clock
@@ -52,13 +52,12 @@ class Scheduler:
         self._roster = Roster()
         self.states = self._roster.states
         self.waiters: list[Waiter] = []
-        self._selections = 0
+        self._selections, self._settling = 0, False
         self._seen = clock.monotonic()
 
     def add(self, state: InstanceState) -> None:
         """Take an instance in."""
-        self.states[state.id] = state
-        self._roster.sort()
+        self._roster.add(state, self._clock.monotonic())
         self.dispatch()
 
     def submit(self, route: Route, until: float = math.inf) -> Waiter:
@@ -70,8 +69,12 @@ class Scheduler:
     def enqueue(self, waiter: Waiter) -> None:
         """Queue a request whose waiter the caller keeps, so that it can withdraw it should this be interrupted."""
         self.check(waiter.route)
-        self.waiters.append(waiter)
-        self.dispatch()
+        if not self.waiters and not self._roster.down:  # nobody to be fair to, nothing to try out
+            self._seen = self._clock.monotonic()
+            self._give_place(waiter, self._seen)
+        if waiter.lease is None:
+            self.waiters.append(waiter)
+            self.dispatch()
         if not waiter.settled:
             self._give_up_on((waiter,))
 
@@ -86,6 +89,7 @@ class Scheduler:
         Returns what became of the instance where that has changed.
         """
         state = self.states[lease.instance.id]
+        self._roster.moved.add(state)
         in_flight = len(state.leases)
         del state.leases[lease]  # first, whatever may interrupt the rest
         state.in_flight = in_flight - 1
@@ -103,7 +107,7 @@ class Scheduler:
             state.ceiling.succeeded(in_flight, now)
         judge(state, self.states.values(), lease, report, now)
         if state.breaker.closed is not was_closed:
-            self._roster.sort()
+            self._roster.sort(now)
         refused = state.breaker.why is not None
         if refused:  # it may have been the last key of all
             self.recheck()
@@ -121,10 +125,11 @@ class Scheduler:
 
     def recheck(self) -> None:
         """Settle those for whom, after a change of instances, nobody is left."""
-        self._roster.sort()
+        self._roster.sort(self._clock.monotonic())
         for waiter in self.waiters:
             waiter.error = self._refusal(waiter.route)
-        self._sweep()
+        self._settling = True
+        self.sweep()
         self.dispatch()
 
     def dispatch(self) -> None:
@@ -134,8 +139,17 @@ class Scheduler:
             return
         if self._roster.down:
             self._give_probes(self._roster.due(now), now)
-        self._give_places(self._roster.open(now), now)
-        self._sweep()
+        self._give_places(now)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Take those who are settled, where anybody may be, out of the queue, and have their threads know."""
+        if self._settling:
+            for waiter in self.waiters:
+                if waiter.settled:
+                    waiter.wake()
+            self.waiters = [waiter for waiter in self.waiters if not waiter.settled]
+            self._settling = False
 
     def wake_at(self) -> float:
         """Return when time alone may change something for those who wait, on the monotonic clock.
@@ -159,12 +173,13 @@ class Scheduler:
         """Return the instances that may serve `route`, whether or not they can just now."""
         return self._roster.eligible(route)
 
-    def free(self, route: Route, now: float) -> list[InstanceState]:
+    def free(self, route: Route, now: float) -> Sequence[InstanceState]:
         """Return the instances that can take `route` now, of the best tier that has any."""
-        return self._roster.free(route, self._roster.open(now), now)
+        return self._roster.free(route, now)
 
     def take(self, state: InstanceState, route: Route, now: float, reason: str = "") -> Lease:
         """Book a place at `state` for `route`; the `reason` is found out where none is given."""
+        self._roster.moved.add(state)
         self._selections += 1
         state.last_selected = self._selections
         probe = not state.breaker.closed
@@ -232,31 +247,29 @@ class Scheduler:
             route = waiter.route
             probe = self._roster.probe(route, due, now) if route.not_before <= now else None
             if probe is not None and self.may_go(route, now):
+                self._settling = True
                 waiter.lease = self.take(probe, route, now)
                 due.remove(probe)
             if not due:
                 break
 
-    def _give_places(self, places: list[InstanceState], now: float) -> None:
+    def _give_places(self, now: float) -> None:
         """Give the open instances to those who wait, in their order."""
         for waiter in self.waiters:
-            if not places:
+            if not self._roster.open(now):
                 break
-            route = waiter.route
-            if route.not_before > now or waiter.lease is not None:
-                continue
-            free = self._roster.free(route, places, now)
-            if free and self.may_go(route, now):
-                state = self._choose(free)
-                waiter.lease = self.take(state, route, now)
-                if not state.has_room or state.ready_at(NOTHING, now) > now:
-                    places.remove(state)
+            if waiter.lease is None:
+                self._give_place(waiter, now)
 
-    def _choose(self, free: list[InstanceState]) -> InstanceState:
+    def _give_place(self, waiter: Waiter, now: float) -> None:
+        route = waiter.route
+        free = self._roster.free(route, now) if route.not_before <= now else ()
+        if free and self.may_go(route, now):
+            self._settling = True  # first, whatever may interrupt the rest
+            waiter.lease = self.take(self._choose(free), route, now)
+
+    def _choose(self, free: Sequence[InstanceState]) -> InstanceState:
         return free[0] if self._strategy is None or len(free) == 1 else self._strategy.select(free)
-
-    def _sweep(self) -> None:
-        self.waiters = [w for w in self.waiters if w.lease is None and w.error is None]
 
     def _reason(self, state: InstanceState, route: Route) -> str:
         if route.last is None:
@@ -272,16 +285,15 @@ class Scheduler:
 
     def _give_up_on(self, waiters: Iterable[Waiter]) -> None:
         """Settle those of `waiters` who wait in vain."""
-        now, found = self._clock.monotonic(), False
+        now = self._clock.monotonic()
         for waiter in waiters:
             earliest = self.earliest(waiter.route) - now
             if earliest <= self._max_stall and self._stalls_at(waiter, now) > now:
                 continue
             if not any(s.in_flight and s.breaker.closed for s in self.eligible(waiter.route)):  # else it is only slow
+                self._settling = True
                 waiter.error = NoInstanceError(
                     f"no instance that could serve the request is ready, nor will be within {earliest:.0f} s",
                     retry_after=earliest,
                 )
-                found = True
-        if found:
-            self._sweep()
+        self.sweep()

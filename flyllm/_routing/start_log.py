@@ -15,10 +15,37 @@ so two that start a minute apart may arrive closer than that."""
 class Ticket:
     """One attempt: its number in the order of starts, when that was (monotonic clock), and the tokens it is charged."""
 
-    __slots__ = ("at", "charge", "number")
+    __slots__ = ("__weakref__", "at", "charge", "number")
 
     def __init__(self, number: int, at: float, charge: int) -> None:
         self.number, self.at, self.charge = number, at, charge
+
+
+class StartCount:
+    """A log that keeps nothing: for an instance without declared limits, of which only the provider may speak.
+
+    Of attempts it tells how many were started; what became of them it does not know.
+    """
+
+    __slots__ = ("_started",)
+
+    def __init__(self) -> None:
+        self._started = 0
+
+    def start(self, charge: int, now: float) -> Ticket:
+        """Count an attempt that starts now."""
+        self._started += 1
+        return Ticket(self._started, now, charge)
+
+    def remove(self, ticket: Ticket) -> None:
+        """Do nothing: it was started."""
+
+    def charge(self, ticket: Ticket, tokens: int) -> None:
+        """Do nothing."""
+
+    def since(self, ticket: Ticket) -> tuple[int, int]:
+        """Return how many attempts were started after `ticket`, and no tokens: nobody counts them."""
+        return self._started - ticket.number, 0
 
 
 class StartLog:
@@ -34,7 +61,8 @@ class StartLog:
         return len(self._tickets)
 
     def start(self, charge: int, now: float) -> Ticket:
-        """Put an attempt that starts now at the end."""
+        """Put an attempt that starts now at the end, and drop what is older than the span."""
+        self._forget(now)
         self._started += 1
         ticket = Ticket(self._started, now, charge)
         self._tickets[ticket] = None
@@ -53,8 +81,7 @@ class StartLog:
             self.tokens += tokens - ticket.charge
             ticket.charge = tokens
 
-    def forget(self, now: float) -> None:
-        """Drop what is older than the span."""
+    def _forget(self, now: float) -> None:
         while self._tickets and next(iter(self._tickets)).at + SPAN <= now:
             self.tokens -= self._tickets.popitem(last=False)[0].charge
 

@@ -57,8 +57,3 @@ class Latency:
 def _averaged(known: float | None, sample: float, weight: float) -> float:
     """Return the average with `sample`: at once where it is higher, else as the weight of the known says."""
     return sample if known is None or sample > known else known * weight + sample * (1.0 - weight)
-
-
-def decayed(value: float, updated: float, now: float) -> float:
-    """Return a latency faded by idleness, so that an instance once slow is tried again."""
-    return value * math.exp(-max(0.0, now - updated) / TAU)

@@ -348,3 +348,26 @@ await_all(forked(child))
 thread.join()
 """,
     )
+
+
+def test_a_fork_while_retries_are_first_needed(server: SimulatedProvider) -> None:
+    """The first failure imports what retries need; a child forked meanwhile must not wait for ever for its own."""
+    told(
+        server,
+        """
+from flyllm._resilience.retry import retrying
+
+assert "tenacity" not in sys.modules
+thread = threading.Thread(target=retrying)
+thread.start()
+while "tenacity" not in sys.modules:
+    pass
+
+def child():
+    signal.alarm(30)
+    assert retrying().__name__ == "Retrying"
+
+await_all(forked(child))
+thread.join()
+""",
+    )

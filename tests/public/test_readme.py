@@ -9,7 +9,7 @@ import pytest
 
 from flyllm.config.toml_file import config_from_toml
 from flyllm.providers.registry import REGISTRY
-from flyllm.testing import ProviderSimulator
+from flyllm.testing import Call, ProviderSimulator
 from tests.public.processes import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +45,12 @@ def test_the_table_of_providers_is_the_registry():
     assert rows == provider_table(), "README's table should be:\n" + "\n".join(provider_table())
 
 
+def scene(call: Call) -> str:
+    """Answer in the form that is wanted, if one is."""
+    wanted = {"response_format", "output_config"} & set(call.body)
+    return '{"title": "A lighthouse", "people": 2}' if wanted else "Fine."
+
+
 def test_every_python_block_runs(provider_simulator: ProviderSimulator, tmp_path: Path):
     """The blocks follow on from one another, so they run as one program, with simulated providers for the real."""
     script = _INSTANCE.sub(
@@ -52,10 +58,13 @@ def test_every_python_block_runs(provider_simulator: ProviderSimulator, tmp_path
     )
     assert script.count("custom_endpoint") == 2
     script = f"import os; os.chdir({str(tmp_path)!r})\n{script}"
+    (tmp_path / "lighthouse.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name in ("openai", "anthropic"):
+        provider_simulator[name].reply(scene)
     done = run(sys.executable, "-W", "error", "-c", script, OPENAI_API_KEY="a", ANTHROPIC_API_KEY="b")
     assert done.returncode == 0, done.stderr
     assert "--- Token Usage Statistics ---" in done.stdout
-    assert sum(instance.count for instance in provider_simulator) == 10
+    assert sum(instance.count for instance in provider_simulator) == 11
 
 
 def test_the_quick_start_has_twelve_lines_of_code_at_most():

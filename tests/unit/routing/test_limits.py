@@ -1,6 +1,7 @@
 """Declared and told rate limits: kept exactly, corrected by refusals, true charges and the provider's headers."""
 
 import random
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from flyllm._routing.limits import RateLimits, Ticket
 from flyllm._routing.pacing import LASTS
-from flyllm._routing.start_log import SPAN
+from flyllm._routing.start_log import SPAN, StartLog
 from flyllm.providers.rate_limit_headers import allowances
 from flyllm.testing.limiter import RateLimiter
 from flyllm.testing.wires.openai_parts import rate_limit_headers
@@ -260,10 +261,18 @@ def test_paced_starts_are_spaced(rpm: int, pauses: list[float], seed: int) -> No
 
 def test_it_forgets_what_no_longer_counts() -> None:
     """However long it runs, it holds no more than the attempts of a minute."""
-    limits = RateLimits(None, None)
+    limits = RateLimits(None, 10**6)
     for number in range(10_000):
         limits.start(1, NOW + number)
+    assert isinstance(limits._log, StartLog)
     assert len(limits._log) == int(SPAN) + 1
+
+
+def test_it_holds_nothing_where_no_limit_is_declared() -> None:
+    """No attempt is kept that no limit will ever ask for."""
+    limits = RateLimits(None, None)
+    tickets = [weakref.ref(limits.start(1, NOW + number)) for number in range(100)]
+    assert [ticket() for ticket in tickets] == [None] * 100
 
 
 @settings(max_examples=25, deadline=None)

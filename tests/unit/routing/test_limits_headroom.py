@@ -79,7 +79,7 @@ def test_an_attempt_of_unknown_size_needs_a_token_too() -> None:
 
 def test_charges_started_since_are_taken_off() -> None:
     """All of them, and only those after the attempt that was answered."""
-    limits = RateLimits(None, None)
+    limits = RateLimits(None, 10**6)
     limits.start(500, NOW)
     answered, *_ = [limits.start(charge, NOW) for charge in (500, 30, 20)]
     limits.observe(allowances(left(tokens=100)), answered, NOW + 1)

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyllm._routing.stats import FAILURE_FLOOR, TAU, Latency, decayed
+from flyllm._routing.stats import FAILURE_FLOOR, TAU, Latency
 
 SECONDS = st.floats(0.001, 600)
 
@@ -46,10 +46,3 @@ def test_the_average_stays_among_its_samples(samples: list[tuple[float, float, b
         seen.append(seconds if success else max(seconds, FAILURE_FLOOR))
         assert latency.value is not None
         assert min(seen) * 0.999999 <= latency.value <= max(seen) * 1.000001
-
-
-@given(SECONDS, st.floats(-10, 1e6))
-def test_idleness_only_lowers_a_latency(value: float, idle: float) -> None:
-    """A value fades with time, never grows, and a clock that seems to go back does nothing."""
-    assert 0 <= decayed(value, 0.0, idle) <= value
-    assert decayed(value, 5.0, 5.0) == value
