@@ -14,8 +14,6 @@ from tests.contract.fault_matrix.invariants import eventually
 from tests.contract.streams.samples import ROWS
 
 TEXT = "One two three four five six."
-SHARDED = {("cohere", "chat"), ("ollama", "chat"), ("groq", "chat_completions")}
-"""Their SDKs run on httpx 0.28, whose pools must stay small: every thread has one of its own, 32 at most."""
 
 
 @contextmanager
@@ -46,13 +44,13 @@ def test_streams_read_whole_share_one_connection(row: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids="-".join)
-def test_threads_share_connections_where_the_sdk_allows_it(row: tuple[str, str]) -> None:
-    """Streams of three threads, one after the other, take one connection; three where every thread has its pool."""
+def test_threads_share_connections(row: tuple[str, str]) -> None:
+    """Streams of three threads, one after the other, take one connection."""
     with served(*row) as (manager, server):
         for _ in range(3):
             with ThreadPoolExecutor(1) as thread:
                 assert thread.submit(lambda: read(manager.generate_stream("Hi"))).result() == TEXT
-        assert (server.count, server.connections) == (3, 3 if row in SHARDED else 1)
+        assert (server.count, server.connections) == (3, 1)
 
 
 @pytest.mark.parametrize("provider", ["openai", "ollama"])
