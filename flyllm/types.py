@@ -173,7 +173,8 @@ class Attempt:
 class LLMResponse:
     """An answer, or (from the batch methods) the error in its place.
 
-    `error` is None on success; `str(response.error)` is its message. `raw` is the provider's decoded JSON.
+    `error` is None on success; `str(response.error)` is its message. `raw` is the provider's decoded JSON; of a stream
+    it is a tuple of the events that say more than text, thoughts and calls: sources, citations, why it ended.
     `attempts` is the ledger of all wire calls. `dropped_params` are common parameters this provider cannot take.
     `parsed` is the answer in the form that `response_format` wants, None where it wants none or functions are called;
     `schema_changes` is what had to be changed in a schema for this provider (the answer is held against the whole one).

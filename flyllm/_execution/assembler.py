@@ -37,6 +37,7 @@ class Assembler:
         self._usage: TokenUsage | None = None
         self._model: str | None = None
         self._extra: Mapping[str, Any] | None = None
+        self._raw: list[Mapping[str, Any]] = []
 
     @property
     def content(self) -> str:
@@ -48,9 +49,16 @@ class Assembler:
         """The reasoning so far."""
         return "".join([self._after.reasoning if self._after is not None else "", *self._reasoning])
 
+    @property
+    def raw(self) -> tuple[Mapping[str, Any], ...]:
+        """The events that said more than what is read of them, in their order."""
+        return (*(self._after.raw if self._after is not None else ()), *self._raw)
+
     def take(self, delta: Delta) -> StreamChunk | None:
         """Take in one delta; return a chunk if it has something for the consumer."""
-        content, reasoning, fragments, finish, usage, model, extra = delta
+        content, reasoning, fragments, finish, usage, model, extra, raw = delta
+        if raw is not None:
+            self._raw.append(raw)
         if finish or usage or model:
             self._extra = extra or self._extra
             self._finish = finish or self._finish
@@ -84,6 +92,7 @@ class Assembler:
             reasoning=self.reasoning or None,
             tool_calls=self.tool_calls(),
             extra_content=self._extra,
+            raw=self.raw,
             request_id=request_id,
             headers=headers,
         )

@@ -110,9 +110,11 @@ class MessageReader:
         """Return what one event adds, None if nothing; raise the error that it brings."""
         match data.get("type"):
             case "content_block_delta":
-                return self._piece(data.get("index"), mapping(data.get("delta")))
+                piece = mapping(data.get("delta"))
+                return Delta(raw=data) if "citation" in piece else self._piece(data.get("index"), piece)
             case "content_block_start":
-                return self._begin(data.get("index"), mapping(data.get("content_block")))
+                block = mapping(data.get("content_block"))
+                return Delta(raw=data) if "content" in block else self._begin(data.get("index"), block)
             case "content_block_stop":
                 return self._end(data.get("index"))
             case "message_start":
@@ -122,7 +124,7 @@ class MessageReader:
                 reason = finish(mapping(data.get("delta")).get("stop_reason"))
                 self.stopped = self.stopped or reason is not None
                 counted = self._count(data.get("usage"))
-                return Delta(finish_reason=reason, usage=counted, extra_content=self._back())
+                return Delta(finish_reason=reason, usage=counted, extra_content=self._back(), raw=data)
             case "error":
                 raise in_band_error(data, {})
         return None

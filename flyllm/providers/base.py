@@ -156,7 +156,8 @@ class Embedded:
 class Delta(NamedTuple):  # which costs a third of a frozen dataclass to make
     """What one stream event adds. Fields an event does not carry keep their defaults.
 
-    `extra_content` is the whole answer's, and comes with its finish reason.
+    `extra_content` is the whole answer's, and comes with its finish reason. `raw` is the event itself where it says
+    more than all this: sources, citations, why the answer ended.
     """
 
     content: str = ""
@@ -166,6 +167,7 @@ class Delta(NamedTuple):  # which costs a third of a frozen dataclass to make
     usage: TokenUsage | None = None
     model: str | None = None
     extra_content: Mapping[str, Any] | None = None
+    raw: Mapping[str, Any] | None = None
 
     @property
     def has_content(self) -> bool:

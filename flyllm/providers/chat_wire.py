@@ -116,6 +116,7 @@ class ChunkReader:
             finish_reason=finish(reason, refused=self._refused) if reason else None,
             usage=read_usage(counted) if isinstance(counted, dict) else None,
             model=text_of(data.get("model")) or None,
+            raw=data if reason or "annotations" in piece or isinstance(piece.get("content"), list) else None,
         )
 
     def _choice(self, choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -164,6 +164,7 @@ def _read_event(data: Mapping[str, Any], kind: str) -> Delta:
         tool_calls=_tool_deltas(message.get("tool_calls"), _index(data)),
         finish_reason=_finish(delta.get("finish_reason")),
         usage=read_usage(counted) if isinstance(counted, dict) else None,
+        raw=data if kind in ("citation-start", "message-end") else None,
     )
 
 

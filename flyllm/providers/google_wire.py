@@ -34,6 +34,8 @@ FINISH: dict[str, FinishReason] = {
     "TOO_MANY_TOOL_CALLS": "error",
     "MISSING_THOUGHT_SIGNATURE": "error",
 }
+_SOURCES = frozenset({"citationMetadata", "groundingMetadata", "urlContextMetadata"})
+"""Of a candidate's fields those that say where its text comes from."""
 
 
 def read(data: Mapping[str, Any], headers: Mapping[str, str]) -> Completion:
@@ -97,6 +99,7 @@ class ResponseReader:
             finish_reason=reason,
             usage=read_usage(counted) if isinstance(counted, dict) else None,
             model=text_of(data.get("modelVersion")) or None,
+            raw=data if reason or not _SOURCES.isdisjoint(candidate) else None,
         )
 
     def _finish(self, word: Any, blocked: Any) -> FinishReason | None:

@@ -166,6 +166,7 @@ def _read_line(data: Mapping[str, Any], called: int) -> Delta:
         finish_reason=_finish(data.get("done_reason"), called=bool(called or found)) if done else None,
         usage=_usage(data) if done else None,
         model=text_of(data.get("model")) or None,
+        raw=data if done else None,
     )
 
 

@@ -171,6 +171,7 @@ class StreamedAnswer:
             finish_reason=finish(response, ended),
             usage=read_usage(counted) if isinstance(counted, dict) else None,
             model=text_of(response.get("model")) or None,
+            raw=response,
         )
 
 

@@ -143,14 +143,61 @@ def test_recorded_sources_are_in_raw(ask: Ask, recording: Recording) -> None:
     assert any(word in json.dumps(response.raw) for word in RECORDED)
 
 
-def test_a_stream_has_no_raw_yet() -> None:
-    """Its events are read and let go; the day they are kept, this test and the documentation change."""
+def test_sonar_s_streamed_sources_are_in_raw() -> None:
+    """In the last event, which is kept; those that only bring text are not."""
     with ProviderSimulator() as simulator:
-        server = simulator.add("perplexity")
+        server = simulator.add("perplexity", reply="They are tall, and stand in the cold.")
         builder = LLMManager.builder().add_instance(
             "perplexity", "sonar-pro", "k", api="chat_completions", endpoint=server.url
         )
         with builder.build() as manager, manager.generate_stream("Hi") as stream:
             list(stream)
         assert stream.response is not None
-        assert stream.response.raw is None
+        (last,) = stream.response.raw
+    assert last["citations"]
+
+
+MARKS = ("citation", "web_search_tool_result", "groundingMetadata", "url_citation")
+"""Of sources, as they stand in streamed events."""
+
+
+def _cites_streamed(recording: Recording) -> bool:
+    return recording.streamed and not recording.failed and any(f'"{mark}"' in recording.body for mark in MARKS)
+
+
+def _streamed_row(recording: Recording) -> tuple[str, str]:
+    return ("google", "generate_content") if ":streamGenerateContent" in recording.path else _row(recording)
+
+
+@pytest.mark.parametrize("recording", cases("anthropic", "gemini", "openai", where=_cites_streamed))
+def test_recorded_streams_keep_their_sources(recording: Recording) -> None:
+    """Each mark as often as it was sent, in the order in which it was sent."""
+    with replay_server() as server:
+        server.play(reply(recording))
+        provider, api = _streamed_row(recording)
+        builder = LLMManager.builder().add_instance(provider, "m", "sk-key", api=api, endpoint=server.origin)
+        with builder.max_retries(0).build() as manager, manager.generate_stream("Hi") as stream:
+            list(stream)
+    assert stream.response is not None
+    kept = json.dumps(stream.response.raw)
+    assert any(f'"{mark}"' in kept for mark in MARKS)
+
+
+def test_cohere_s_streamed_citations_are_in_raw() -> None:
+    """The events that start them."""
+    citation = {"type": "citation-start", "index": 0, "delta": {"message": {"citations": {"start": 0, "text": "They"}}}}
+    events = [
+        {"type": "message-start", "id": "1", "delta": {"message": {"role": "assistant", "content": []}}},
+        {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+        {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "They are tall."}}}},
+        citation,
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": {}}},
+    ]
+    body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    with replay_server() as server:
+        server.play(Reply(body=body.encode(), content_type="text/event-stream"))
+        builder = LLMManager.builder().add_instance("cohere", "m", "sk-key", endpoint=server.origin)
+        with builder.max_retries(0).build() as manager, manager.generate_stream("Hi") as stream:
+            list(stream)
+    assert stream.response is not None
+    assert [event["type"] for event in stream.response.raw] == ["citation-start", "message-end"]
