@@ -23,7 +23,11 @@ def about(*, quick: bool, packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
         "flyllm": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "processors": os.cpu_count(), "processor": _processor()},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processors": os.cpu_count(),
+            "processor": _processor(),
+        },
         "versions": {name: found for name in packages if (found := _version(name))},
         "quick": quick,
     }

@@ -49,7 +49,7 @@ def as_json(rows: Sequence[Row], walls: Sequence[Walls], plan: Plan) -> dict[str
     return {
         "flyllm": __version__,
         "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+        "machine": {"system": f"{platform.system()} {platform.machine()}", "processors": os.cpu_count()},
         "sdks": {name: version(name) for name in ("openai", "httpx2")},
         "plan": asdict(plan),
         "rows": [{**asdict(row), "verdict": row.verdict} for row in rows],

@@ -93,7 +93,11 @@ def server_load(rows: Sequence[Row], capacity: float) -> str:
 def as_json(rows: Sequence[Row], capacity: float, *, quick: bool) -> dict[str, Any]:
     """Return all figures, with what is needed to judge them."""
     return {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
+        "machine": {
+            "cpus": os.cpu_count(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
         "versions": {"flyllm": __version__, **{name: version(name) for name in ("openai", "h11")}},
         "commit": _commit(),
         "quick": quick,

@@ -71,7 +71,7 @@ def as_json(rows: Sequence[Row], at_once: Plan, paced: Plan) -> dict[str, Any]:
     return {
         "flyllm": __version__,
         "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+        "machine": {"system": f"{platform.system()} {platform.machine()}", "processors": os.cpu_count()},
         "sdks": {name: version(name) for name in _SDKS},
         "plans": {"at_once": asdict(at_once), "paced": asdict(paced)},
         "rows": [{**asdict(row), "bar": bar(row.target)} for row in rows],
