@@ -21,7 +21,7 @@ def about(*, quick: bool, packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     """Return machine, Python, versions, and whether it was a quick run."""
     return {
         "flyllm": __version__,
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
@@ -56,7 +56,8 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the commit that is measured, "" outside of a clone."""
     try:
         command = ["git", "describe", "--always", "--dirty"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603

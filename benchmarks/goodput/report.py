@@ -3,12 +3,12 @@
 import math
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from benchmarks.about import commit
 from benchmarks.goodput.scenario import Scenario
 from benchmarks.goodput.summary import BUSY, Row
 from flyllm._version import __version__
@@ -99,7 +99,7 @@ def as_json(rows: Sequence[Row], capacity: float, *, quick: bool) -> dict[str, A
             "python": platform.python_version(),
         },
         "versions": {"flyllm": __version__, **{name: version(name) for name in ("openai", "h11")}},
-        "commit": _commit(),
+        "commit": commit(),
         "quick": quick,
         "server_capacity": capacity,
         "rows": [_row(row) for row in rows],
@@ -156,11 +156,3 @@ def _bar(scenario: Scenario, metric: str) -> str:
 def _line(cells: Sequence[str]) -> str:
     first, *numbers, last = (text.rjust(width) for text, (_, width) in zip(cells, _COLUMNS, strict=True))
     return "  ".join([first.strip().ljust(_COLUMNS[0][1]), *numbers, last])
-
-
-def _commit() -> str:
-    try:
-        command = ["git", "describe", "--always", "--dirty"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return ""

@@ -44,7 +44,7 @@ class Entry:
     @property
     def key(self) -> int:
         """64 bits that stand for it. Of a million identities two have the same with a probability of 3 in 10**8."""
-        from hashlib import blake2b  # which loads OpenSSL, 4 MB, for what only journals need
+        from hashlib import blake2b  # which loads OpenSSL, for what only journals need
 
         name = f"{self.content_hash} {self.occurrence}" if self.custom_id is None else f"id {self.custom_id}"
         return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())

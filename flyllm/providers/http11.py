@@ -1,8 +1,8 @@
 """HTTP/1.1 over a connection: one request out, in one piece, and one answer in.
 
 Answers are read by llhttp, the parser of Node.js, through the httptools package. h11, which the HTTP libraries use, is
-Python: it and httpcore around it took half of what a call cost. Two leniencies are those of h11: lines that end without
-a carriage return, and a length beside chunks, which counts for nothing (RFC 9112, 6.3).
+Python, and with httpcore around it the dearest part of a call. Two leniencies are those of h11: lines that end without a
+carriage return, and a length beside chunks, which counts for nothing (RFC 9112, 6.3).
 """
 
 import re
@@ -23,7 +23,7 @@ READ = 64 * 1024
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSAYABLE = re.compile(rb"[\r\n\0]")
-_BODILESS = (b"content-length", b"transfer-encoding")
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class Exchange:
@@ -112,7 +112,7 @@ class Exchange:
         status = self._parser.get_status_code()
         if status == 101 or status >= 200:
             self.status, self._keep = status, self._parser.should_keep_alive()
-            self._framed = any(name.lower() in _BODILESS for name, _ in self.fields)
+            self._framed = any(name.lower() in _FRAMING for name, _ in self.fields)
 
     def on_body(self, piece: bytes) -> None:
         """Take in a piece of the body."""

@@ -80,7 +80,7 @@ class OllamaChat(UndecodedAdapter):
 
 
 class _Client(ollama.Client):
-    """The SDK's client over our HTTP client: its own costs a third of a call, and only the base takes another."""
+    """The SDK's client over our HTTP client: its own has detours, and only the base takes another."""
 
     def __init__(self, relay: Relay, host: str) -> None:
         def http(*, base_url: str, headers: Mapping[str, str], **_: Any) -> Any:

@@ -19,8 +19,8 @@ from flyllm.types import ModelInfo
 TELEMETRY = tuple(
     f"X-Stainless-{name}" for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 )
-"""Headers that these SDKs tell about the machine, as they spell them. Left out: nothing depends on them, and of what a
-call costs each header is one part in thirty."""
+"""Headers that these SDKs tell about the machine, as they spell them. Left out: nothing depends on them, and each
+layer of the HTTP libraries looks at each header."""
 
 
 class StainlessAdapter:

@@ -67,7 +67,7 @@ def _http_date(text: str | None) -> datetime | None:
     """Read any of the three forms of RFC 9110, 5.6.7; a date without a zone is in GMT as well."""
     if not text:
         return None
-    from email.utils import parsedate_to_datetime  # 2 MB, which few headers need
+    from email.utils import parsedate_to_datetime  # large, and few headers need it
 
     try:
         date = parsedate_to_datetime(text)

@@ -1,5 +1,6 @@
 """HTTP/1.1 over a connection: what is sent, what counts as an answer, and whether the connection can be used again."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterable, Iterator
@@ -198,9 +199,5 @@ def test_a_header_cannot_end_before_its_time(header: tuple[bytes, bytes]) -> Non
 def test_any_bytes_are_an_answer_or_an_error(junk: bytes, cuts: list[int]) -> None:
     """However they are cut; nothing else is raised."""
     pair, places = Pair(), sorted({min(cut, len(junk)) for cut in cuts} | {0, len(junk)})
-    try:
+    with contextlib.closing(pair), contextlib.suppress(RemoteProtocolError):
         pair.answer((HEAD + junk)[a:b] for a, b in zip(places, [*places[1:], len(HEAD) + len(junk)], strict=True))
-    except RemoteProtocolError:
-        pass
-    finally:
-        pair.close()
