@@ -1,8 +1,8 @@
 """HTTP/1.1 over a connection: one request out, in one piece, and one answer in.
 
 Answers are read by llhttp, the parser of Node.js, through the httptools package. h11, which the HTTP libraries use, is
-Python, and with httpcore around it the dearest part of a call. Two leniencies are those of h11: lines that end without a
-carriage return, and a length beside chunks, which counts for nothing (RFC 9112, 6.3).
+Python, and with httpcore around it the dearest part of a call. Two leniencies are those of h11: lines that end without
+a carriage return, and a length beside chunks, which counts for nothing (RFC 9112, 6.3).
 """
 
 import re
